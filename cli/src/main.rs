@@ -1,0 +1,3 @@
+//! The `stillbox` command.
+
+fn main() {}
