@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod errno;
+pub mod pipe;
 pub mod wait;
 
 pub use errno::Errno;
