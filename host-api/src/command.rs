@@ -1,0 +1,309 @@
+//! What to run, and where its input comes from and its output goes.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+/// A program to run in a sandbox, with its arguments and surroundings.
+///
+/// Only the program is needed; everything else has a default. The fields are public, and a method of the same name
+/// sets each of them in a chain:
+///
+/// ```
+/// # use std::time::Duration;
+/// # use stillbox_api::Command;
+/// let build = Command::new("sh").args(["-c", "make -j2"]).env("CC", "clang").timeout(Duration::from_secs(60));
+/// assert_eq!(build.args.len(), 2);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Command {
+    /// The program: a path in the sandbox if it holds a `/`, otherwise a name that is looked up along `PATH`.
+    pub program: String,
+    /// The arguments after the program's own name.
+    pub args: Vec<String>,
+    /// Variables that are added to the sandbox's environment, replacing those of the same name.
+    pub env: BTreeMap<String, String>,
+    /// The directory to start in; `None` is the sandbox's own. One that doesn't exist fails the start.
+    pub working_dir: Option<String>,
+    /// Where standard input comes from; closed by default.
+    pub stdin: InputMode,
+    /// Where standard output goes; captured by default.
+    pub stdout: OutputMode,
+    /// Where standard error goes; captured by default.
+    pub stderr: OutputMode,
+    /// The user to run as, as `name`, `uid` or `uid:gid`. An engine with one user accepts and ignores it.
+    pub user: Option<String>,
+    /// How long the process may run. When it has passed, the process and all its descendants are killed, and the end is
+    /// reported as [`ExitReason::TimedOut`](crate::ExitReason::TimedOut) with signal 9; that is not an error.
+    pub timeout: Option<Duration>,
+    /// A name to address the process by, beside its pid. Not empty, without `/`, not all digits, and unique among the
+    /// sandbox's running processes. Naming a process makes it a managed one.
+    pub name: Option<String>,
+    /// What to do when the process ends. Makes it a managed process.
+    pub restart: Option<RestartPolicy>,
+    /// How to find out whether the process is well. Makes it a managed process.
+    pub health_check: Option<HealthCheck>,
+}
+
+impl Command {
+    /// Returns a command that runs `program` without arguments.
+    pub fn new(program: impl Into<String>) -> Self {
+        Self {
+            program: program.into(),
+            args: Vec::new(),
+            env: BTreeMap::new(),
+            working_dir: None,
+            stdin: InputMode::Closed,
+            stdout: OutputMode::Capture,
+            stderr: OutputMode::Capture,
+            user: None,
+            timeout: None,
+            name: None,
+            restart: None,
+            health_check: None,
+        }
+    }
+
+    /// Returns a command that has `sh` run `script`.
+    pub fn shell(script: impl Into<String>) -> Self {
+        Self::new("sh").arg("-c").arg(script)
+    }
+
+    /// Adds one argument.
+    #[must_use]
+    pub fn arg(mut self, arg: impl Into<String>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// Adds several arguments.
+    #[must_use]
+    pub fn args(mut self, args: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets a variable of the environment.
+    #[must_use]
+    pub fn env(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.env.insert(key.into(), value.into());
+        self
+    }
+
+    /// Sets the directory to start in.
+    #[must_use]
+    pub fn working_dir(mut self, dir: impl Into<String>) -> Self {
+        self.working_dir = Some(dir.into());
+        self
+    }
+
+    /// Sets where standard input comes from.
+    #[must_use]
+    pub fn stdin(mut self, mode: impl Into<InputMode>) -> Self {
+        self.stdin = mode.into();
+        self
+    }
+
+    /// Sets where standard output goes.
+    #[must_use]
+    pub fn stdout(mut self, mode: OutputMode) -> Self {
+        self.stdout = mode;
+        self
+    }
+
+    /// Sets where standard error goes.
+    #[must_use]
+    pub fn stderr(mut self, mode: OutputMode) -> Self {
+        self.stderr = mode;
+        self
+    }
+
+    /// Sets the user to run as.
+    #[must_use]
+    pub fn user(mut self, user: impl Into<String>) -> Self {
+        self.user = Some(user.into());
+        self
+    }
+
+    /// Sets how long the process may run.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Names the process.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Sets what to do when the process ends.
+    #[must_use]
+    pub fn restart(mut self, policy: RestartPolicy) -> Self {
+        self.restart = Some(policy);
+        self
+    }
+
+    /// Sets how to find out whether the process is well.
+    #[must_use]
+    pub fn health_check(mut self, check: HealthCheck) -> Self {
+        self.health_check = Some(check);
+        self
+    }
+
+    /// Returns whether the process is to be supervised: it has a name, a restart policy or a health check.
+    pub fn is_managed(&self) -> bool {
+        self.name.is_some() || self.restart.is_some() || self.health_check.is_some()
+    }
+}
+
+/// Where a process's standard input comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum InputMode {
+    /// Nowhere: the first read is at the end, as with `/dev/null`.
+    #[default]
+    Closed,
+    /// A pipe that [`write_stdin`](crate::AsyncSandbox::write_stdin) fills, until
+    /// [`close_stdin`](crate::AsyncSandbox::close_stdin).
+    Pipe,
+    /// These bytes, then the end.
+    Bytes(Bytes),
+}
+
+impl From<Bytes> for InputMode {
+    fn from(bytes: Bytes) -> Self {
+        Self::Bytes(bytes)
+    }
+}
+
+impl From<String> for InputMode {
+    fn from(text: String) -> Self {
+        Self::Bytes(text.into())
+    }
+}
+
+impl From<&'static str> for InputMode {
+    fn from(text: &'static str) -> Self {
+        Self::Bytes(text.into())
+    }
+}
+
+/// Where one of a process's output streams goes.
+#[derive(Clone, Default)]
+pub enum OutputMode {
+    /// Into a bounded buffer ([`Limits::output_bytes`](crate::Limits::output_bytes)) that can be read and followed, and
+    /// outlives the process.
+    #[default]
+    Capture,
+    /// Nowhere: reading it gives nothing, following it ends when the process does.
+    Discard,
+    /// Live to the host, byte for byte, and nowhere else.
+    Stream(Arc<dyn OutputSink>),
+}
+
+impl fmt::Debug for OutputMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Capture => "Capture",
+            Self::Discard => "Discard",
+            Self::Stream(_) => "Stream(..)",
+        })
+    }
+}
+
+/// A receiver on the host of what a process writes, as it writes it.
+pub trait OutputSink: Send + Sync {
+    /// Takes all of `bytes`, which are never empty and are not cut at lines or characters.
+    ///
+    /// This is called on the thread of the process that writes, and may block it: that is the back-pressure. A process
+    /// that is killed meanwhile ends when the call returns. An error means that nobody will read any more: the process
+    /// gets what Unix gives for a pipe without a reader, SIGPIPE or `EPIPE`.
+    fn write(&self, bytes: &[u8]) -> io::Result<()>;
+}
+
+/// What a supervisor does when a managed process ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RestartPolicy {
+    /// After which ends the process is started again; default: after failures.
+    pub condition: RestartCondition,
+    /// How many times at most; `None`, the default, is without end.
+    pub restarts_max: Option<u32>,
+    /// The pause before the first restart, which doubles each time; default 500 ms.
+    pub backoff_initial: Duration,
+    /// The longest pause; default 30 s.
+    pub backoff_max: Duration,
+}
+
+impl Default for RestartPolicy {
+    fn default() -> Self {
+        Self {
+            condition: RestartCondition::OnFailure,
+            restarts_max: None,
+            backoff_initial: Duration::from_millis(500),
+            backoff_max: Duration::from_secs(30),
+        }
+    }
+}
+
+/// After which ends a managed process is started again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RestartCondition {
+    /// After none.
+    Never,
+    /// After an exit code other than 0, and after a signal.
+    #[default]
+    OnFailure,
+    /// After every end but a kill by the host.
+    Always,
+}
+
+/// A probe that a supervisor makes of a managed process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HealthCheck {
+    /// What is asked.
+    pub probe: Probe,
+    /// The time between the start and the first probe; default 5 s.
+    pub initial_delay: Duration,
+    /// The time between two probes; default 1 s.
+    pub interval: Duration,
+    /// How long a probe may take; default 500 ms.
+    pub timeout: Duration,
+    /// After how many failures in a row the process counts as unhealthy; default 3.
+    pub failure_threshold: u32,
+}
+
+impl HealthCheck {
+    /// Returns a check that makes `probe` with the default times.
+    pub fn new(probe: Probe) -> Self {
+        Self {
+            probe,
+            initial_delay: Duration::from_secs(5),
+            interval: Duration::from_secs(1),
+            timeout: Duration::from_millis(500),
+            failure_threshold: 3,
+        }
+    }
+}
+
+/// What a health check asks of a process, at 127.0.0.1 inside the sandbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// Whether a connection to the port is accepted.
+    Tcp {
+        /// The port.
+        port: u16,
+    },
+    /// Whether a GET of the path is answered with success.
+    Http {
+        /// The port.
+        port: u16,
+        /// The path, with its leading `/`.
+        path: String,
+    },
+}

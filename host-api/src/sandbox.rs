@@ -1,0 +1,274 @@
+//! What an engine supplies for one sandbox.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::error::{CheckpointError, FileError, LifecycleError, ProcessError, Unsupported};
+use crate::{
+    Command, CommandResult, DirectoryEntry, LogFilter, LogLine, OutputEvents, OutputResponse, ProcessInfo, ProcessRef,
+    Pty, PtySpec, SandboxInfo, SandboxStatus, SandboxUpdate, Signal, SnapshotInfo, SnapshotKind,
+};
+
+/// A handle on one sandbox: a small computer with its own files, processes, pipes and limits.
+///
+/// Handles are cheap, and any number of them, in any task, may be used at once. A handle outlives its sandbox: once that
+/// is terminated, [`info`](Self::info) and [`status`](Self::status) say so, and everything else fails with
+/// [`WrongStatus`](crate::WrongStatus). [`AsyncSandboxExt`](crate::AsyncSandboxExt) adds conveniences.
+///
+/// # States
+///
+/// Calls about processes and files work while the sandbox is running or snapshotting. A call to a suspended sandbox
+/// resumes it first, unless `auto_resume` is off.
+///
+/// # Cancel safety
+///
+/// Dropping the future of a call stops waiting for it. Where that has an effect, the method says so; everywhere else
+/// the call was made either completely or not at all.
+#[async_trait]
+pub trait AsyncSandbox: Send + Sync {
+    // ---- The sandbox itself.
+
+    /// Returns the id: of `a-z`, `0-9` and `-`, and never used again.
+    fn id(&self) -> &str;
+
+    /// Returns the name, if the sandbox has one now.
+    fn name(&self) -> Option<String>;
+
+    /// Returns what is known about the sandbox, in any state.
+    async fn info(&self) -> Result<SandboxInfo, LifecycleError>;
+
+    /// Returns where the sandbox is in its life, in any state.
+    async fn status(&self) -> Result<SandboxStatus, LifecycleError>;
+
+    /// Waits until the status is another than `from`, and returns it. Returns at once if it is.
+    ///
+    /// States that last a moment only may be missed. `from` terminated is an error, as there is nothing to wait for.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    async fn status_changed(&self, from: SandboxStatus) -> Result<SandboxStatus, LifecycleError>;
+
+    /// Changes the name, the limits or the timeouts, and returns the sandbox as it is then.
+    ///
+    /// # Errors
+    ///
+    /// [`NameTaken`](LifecycleError::NameTaken), [`InvalidUpdate`](LifecycleError::InvalidUpdate).
+    async fn update(&self, update: SandboxUpdate) -> Result<SandboxInfo, LifecycleError>;
+
+    /// Ends the sandbox: kills its processes, drops its files, frees its name.
+    ///
+    /// Calls in progress resolve: a `run` with its process killed, a follower at its end, others with
+    /// [`WrongStatus`](crate::WrongStatus). Ending a terminated sandbox does nothing. Works in any state.
+    ///
+    /// # Cancel safety
+    ///
+    /// The sandbox ends even if the future is dropped after its first poll.
+    async fn terminate(&self) -> Result<(), LifecycleError>;
+
+    // ---- Processes.
+
+    /// Runs a command to its end, and returns its exit code and its output.
+    ///
+    /// The end of the command is the end of the process; its background children live on, and what they write later is
+    /// not in the result. A command that fails, is killed or times out is not an error: see
+    /// [`CommandResult`] and [`Command::timeout`]. With [`InputMode::Pipe`](crate::InputMode::Pipe), another task writes
+    /// to it by the name or the number of the process.
+    ///
+    /// # Errors
+    ///
+    /// What keeps the command from starting: [`NoSuchProgram`](ProcessError::NoSuchProgram),
+    /// [`NotExecutable`](ProcessError::NotExecutable), [`NoWorkingDir`](ProcessError::NoWorkingDir),
+    /// [`InvalidCommand`](ProcessError::InvalidCommand), [`Limit`](ProcessError::Limit).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future kills the process and its descendants.
+    async fn run(&self, command: Command) -> Result<CommandResult, ProcessError>;
+
+    /// Starts a command, and returns as soon as its process exists. It goes on whether or not anyone asks about it.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run), and [`NameTaken`](ProcessError::NameTaken).
+    async fn start_process(&self, command: Command) -> Result<ProcessInfo, ProcessError>;
+
+    /// Returns the processes that the API started, oldest first: the running ones, and the ended ones that are still
+    /// remembered.
+    async fn list_processes(&self) -> Result<Vec<ProcessInfo>, ProcessError>;
+
+    /// Returns what is known about a process.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ProcessError::NotFound).
+    async fn get_process(&self, process: ProcessRef<'_>) -> Result<ProcessInfo, ProcessError>;
+
+    /// Waits for a process to end, and returns how it did. Returns at once if it has.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ProcessError::NotFound).
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    async fn wait_process(&self, process: ProcessRef<'_>) -> Result<ProcessInfo, ProcessError>;
+
+    /// Kills a process and all its descendants with SIGKILL, those in other groups too. A managed process is asked with
+    /// SIGTERM first, and isn't started again. Killing an ended process does nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ProcessError::NotFound).
+    async fn kill_process(&self, process: ProcessRef<'_>) -> Result<(), ProcessError>;
+
+    /// Sends a signal to the group of a process. What it does is up to the programs; nothing is escalated.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ProcessError::NotFound), [`NotRunning`](ProcessError::NotRunning),
+    /// [`InvalidSignal`](ProcessError::InvalidSignal).
+    async fn send_signal(&self, process: ProcessRef<'_>, signal: Signal) -> Result<(), ProcessError>;
+
+    /// Writes all of `data` to the pipe at a process's standard input. Waits while the pipe is full.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ProcessError::NotFound); [`StdinNotWritable`](ProcessError::StdinNotWritable) if it isn't a pipe, was
+    /// closed, or lost its reader, part of `data` perhaps written.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not cancel safe: part of `data` may have been written.
+    async fn write_stdin(&self, process: ProcessRef<'_>, data: Bytes) -> Result<(), ProcessError>;
+
+    /// Closes the pipe at a process's standard input, so that it reads the end after what is in the pipe.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ProcessError::NotFound), [`StdinNotWritable`](ProcessError::StdinNotWritable).
+    async fn close_stdin(&self, process: ProcessRef<'_>) -> Result<(), ProcessError>;
+
+    /// Starts a managed process again, with a new number.
+    async fn restart_process(&self, _process: ProcessRef<'_>) -> Result<ProcessInfo, ProcessError> {
+        Err(Unsupported::new("restart_process").into())
+    }
+
+    // ---- Output.
+
+    /// Returns what has been captured of standard output so far; nothing if it isn't captured.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ProcessError::NotFound).
+    async fn get_stdout(&self, process: ProcessRef<'_>) -> Result<OutputResponse, ProcessError>;
+
+    /// Returns what has been captured of standard error so far; nothing if it isn't captured.
+    async fn get_stderr(&self, process: ProcessRef<'_>) -> Result<OutputResponse, ProcessError>;
+
+    /// Returns what has been captured of both streams so far, in the order of arrival.
+    async fn get_output(&self, process: ProcessRef<'_>) -> Result<OutputResponse, ProcessError>;
+
+    /// Follows standard output: everything captured so far, then live lines. Ends when the process does, at once if it
+    /// has, and also if the stream isn't captured.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ProcessError::NotFound).
+    async fn follow_stdout(&self, process: ProcessRef<'_>) -> Result<OutputEvents, ProcessError>;
+
+    /// Follows standard error, as [`follow_stdout`](Self::follow_stdout) does standard output.
+    async fn follow_stderr(&self, process: ProcessRef<'_>) -> Result<OutputEvents, ProcessError>;
+
+    /// Follows both streams, in the order in which their lines end.
+    async fn follow_output(&self, process: ProcessRef<'_>) -> Result<OutputEvents, ProcessError>;
+
+    /// Returns the log of all processes.
+    async fn get_logs(&self, _filter: LogFilter) -> Result<Vec<LogLine>, ProcessError> {
+        Err(Unsupported::new("get_logs").into())
+    }
+
+    /// Starts a program on a terminal of its own.
+    async fn create_pty(&self, _pty: PtySpec) -> Result<Arc<dyn Pty>, ProcessError> {
+        Err(Unsupported::new("create_pty").into())
+    }
+
+    /// Returns the terminal with this id.
+    async fn connect_pty(&self, _id: &str) -> Result<Arc<dyn Pty>, ProcessError> {
+        Err(Unsupported::new("connect_pty").into())
+    }
+
+    // ---- Files. Relative paths begin at the sandbox's working directory; a `..` is refused.
+
+    /// Returns the content of a file.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](FileError::NotFound), [`IsDirectory`](FileError::IsDirectory),
+    /// [`PathTraversal`](FileError::PathTraversal), [`InvalidPath`](FileError::InvalidPath).
+    async fn read_file(&self, path: &str) -> Result<Bytes, FileError>;
+
+    /// Writes a file: makes the directories that lead to it, and replaces what it held.
+    ///
+    /// # Errors
+    ///
+    /// [`IsDirectory`](FileError::IsDirectory), [`NotDirectory`](FileError::NotDirectory) if a file is in the way,
+    /// [`PathTraversal`](FileError::PathTraversal), [`NoSpace`](FileError::NoSpace), [`ReadOnly`](FileError::ReadOnly).
+    async fn write_file(&self, path: &str, content: Bytes) -> Result<(), FileError>;
+
+    /// Copies a file of the host into the sandbox, as [`write_file`](Self::write_file) writes it.
+    ///
+    /// # Errors
+    ///
+    /// [`Host`](FileError::Host) for the host's file; otherwise those of `write_file`.
+    async fn upload_file(&self, host_path: &Path, path: &str) -> Result<(), FileError>;
+
+    /// Removes a file or a symbolic link.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](FileError::NotFound), [`IsDirectory`](FileError::IsDirectory).
+    async fn delete_file(&self, path: &str) -> Result<(), FileError>;
+
+    /// Returns what a directory holds: directories first, each kind by name.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](FileError::NotFound), [`NotDirectory`](FileError::NotDirectory).
+    async fn list_directory(&self, path: &str) -> Result<Vec<DirectoryEntry>, FileError>;
+
+    // ---- Holding it still.
+
+    /// Puts the sandbox to rest with all that it is. Returns when it is suspended; at once if it was.
+    ///
+    /// # Errors
+    ///
+    /// [`Ephemeral`](LifecycleError::Ephemeral) for a sandbox without a name.
+    async fn suspend(&self) -> Result<(), LifecycleError> {
+        Err(Unsupported::new("suspend").into())
+    }
+
+    /// Lets a suspended sandbox go on where it was. Does nothing to a running one.
+    async fn resume(&self) -> Result<(), LifecycleError> {
+        Err(Unsupported::new("resume").into())
+    }
+
+    /// Saves the sandbox, which goes on meanwhile. Returns when the snapshot can be restored.
+    async fn checkpoint(&self, _kind: SnapshotKind) -> Result<SnapshotInfo, CheckpointError> {
+        Err(Unsupported::new("checkpoint").into())
+    }
+
+    /// Returns the snapshots of this sandbox, oldest first.
+    async fn list_snapshots(&self) -> Result<Vec<SnapshotInfo>, CheckpointError> {
+        Err(Unsupported::new("list_snapshots").into())
+    }
+
+    /// Makes `times` live copies of the running sandbox, processes included, and returns handles on them.
+    async fn copy(&self, _times: usize) -> Result<Vec<Arc<dyn AsyncSandbox>>, CheckpointError> {
+        Err(Unsupported::new("copy").into())
+    }
+}
