@@ -38,6 +38,9 @@ mod sandboxes;
 mod spec;
 mod status;
 
+#[cfg(feature = "contract")]
+pub mod contract;
+
 pub use command::{Command, HealthCheck, InputMode, OutputMode, OutputSink, Probe, RestartCondition, RestartPolicy};
 pub use error::{
     BoxError, CheckpointError, ConnectError, CreateError, FileError, LifecycleError, ProcessError, RestoreError,

@@ -200,3 +200,16 @@ impl CommandResult {
         (self.reason != ExitReason::Exited).then_some(-self.exit_code)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_of_digits_is_a_number() {
+        assert_eq!(ProcessRef::from("17"), ProcessRef::Pid(17));
+        for name in ["", "web", "1a", "+1", "-1", "99999999999", "1 "] {
+            assert_eq!(ProcessRef::from(name), ProcessRef::Name(name));
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! The contract of [`Sandboxes`] and [`AsyncSandbox`], as tests that every implementation passes.
+//!
+//! They panic where the contract is broken, need no runtime, and use only the programs `sh`, `true`, `false`, `cat`,
+//! `echo`, `sleep`, `seq`, `yes`, `env` and `pwd`, so that a system of native processes can pass them as well. Each
+//! test of a sandbox wants a fresh one; those of an engine may share it.
+//!
+//! A test binary makes one `#[test]` of each, with a macro that takes the list:
+//!
+//! ```
+//! macro_rules! tests {
+//!     ($($module:ident: $($name:ident)+;)+) => {
+//!         $(mod $module { $(
+//!             // #[test]
+//!             pub fn $name() {
+//!                 let test = stillbox_api::contract::sandbox_test(concat!(stringify!($module), "::", stringify!($name)));
+//!                 // block_on(async { test(&*engine.create(SandboxSpec::default()).await.unwrap()).await })
+//!                 # let _ = test;
+//!             }
+//!         )+ })+
+//!     };
+//! }
+//! stillbox_api::sandbox_contract!(tests);
+//! # run::exit_code();
+//! ```
+//!
+//! A broken implementation may hang; the binary should give each test a minute.
+
+mod engine;
+mod files;
+mod lifecycle;
+mod output;
+mod process;
+mod run;
+mod stdin;
+
+use futures::StreamExt as _;
+use futures::future::{BoxFuture, Either, select};
+
+use crate::{AsyncSandbox, Command, FileError, OutputEvents, Sandboxes};
+
+/// A test of one sandbox, which it gets fresh and may leave in any state.
+pub type SandboxTest = for<'a> fn(&'a dyn AsyncSandbox) -> BoxFuture<'a, ()>;
+
+/// A test of an engine.
+pub type EngineTest = for<'a> fn(&'a dyn Sandboxes) -> BoxFuture<'a, ()>;
+
+/// Calls a macro with the names of all tests of a sandbox, as `module: name name ...; module: ...`.
+#[macro_export]
+macro_rules! sandbox_contract {
+    ($callback:ident) => {
+        $callback! {
+            run: exit_code output_as_lines_and_bytes odd_lines binary_passes_through exit_by_signal_is_minus_n
+                signal_of_a_child_is_a_code timeout_is_not_an_error timeout_kills_the_tree busy_loop_times_out
+                output_is_bounded start_errors env_is_added working_dir_is_relative_to_the_sandbox
+                dropping_kills;
+            process: start_and_wait finished_ones_are_listed unknown_is_not_found names_address_and_are_unique
+                kill_is_signal_9 kill_reaches_the_tree kill_reaches_a_busy_loop signals_by_default_end
+                signals_can_be_trapped signal_errors;
+            stdin: closed_reads_the_end bytes_then_the_end pipe_until_closed pipe_back_pressure pipe_without_reader
+                not_a_pipe;
+            output: both_in_order_of_arrival discarded_is_empty sink_gets_bytes failing_sink_is_a_broken_pipe
+                follow_replays_then_ends_at_exit follow_is_live followers_are_independent
+                slow_follower_is_told_what_it_missed follow_ends_at_kill;
+            files: write_then_read write_makes_directories_and_replaces read_errors dotdot_is_refused invalid_paths
+                relative_paths_are_those_of_programs delete list_order list_errors upload large_content;
+            lifecycle: running_from_the_start terminate_resolves_what_is_in_progress terminated_is_final
+                status_changes_are_told;
+        }
+    };
+}
+
+/// Calls a macro with the names of all tests of an engine, as `module: name name ...;`.
+#[macro_export]
+macro_rules! engine_contract {
+    ($callback:ident) => {
+        $callback! {
+            engine: ids_and_names_connect names_are_unique_and_freed ill_formed_specs_are_refused
+                get_or_create_creates_once list_has_the_terminated sandboxes_are_apart env_of_the_spec
+                terminate_on_drop;
+        }
+    };
+}
+
+macro_rules! collect {
+    ($($module:ident: $($name:ident)+;)+) => {
+        vec![$($((concat!(stringify!($module), "::", stringify!($name)), |tested| Box::pin($module::$name(tested)))),+),+]
+    };
+}
+
+/// Returns all tests of a sandbox, with their names.
+pub fn sandbox_tests() -> Vec<(&'static str, SandboxTest)> {
+    sandbox_contract!(collect)
+}
+
+/// Returns all tests of an engine, with their names.
+pub fn engine_tests() -> Vec<(&'static str, EngineTest)> {
+    engine_contract!(collect)
+}
+
+/// Returns the test of a sandbox with this name.
+///
+/// # Panics
+///
+/// If there is none.
+pub fn sandbox_test(name: &str) -> SandboxTest {
+    find(sandbox_tests(), name)
+}
+
+/// Returns the test of an engine with this name.
+///
+/// # Panics
+///
+/// If there is none.
+pub fn engine_test(name: &str) -> EngineTest {
+    find(engine_tests(), name)
+}
+
+fn find<T>(tests: Vec<(&'static str, T)>, name: &str) -> T {
+    tests
+        .into_iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, test)| test)
+        .unwrap_or_else(|| panic!("no test {name}"))
+}
+
+/// Matches a result against the pattern of an error.
+macro_rules! assert_fails {
+    ($result:expr, $error:pat) => {
+        match $result {
+            Err($error) => {}
+            other => panic!("{} gave {other:?}, not {}", stringify!($result), stringify!($error)),
+        }
+    };
+}
+use assert_fails;
+
+/// Waits by running `sleep`, as there is no runtime to ask for a timer.
+async fn pause(sandbox: &dyn AsyncSandbox, seconds: &str) {
+    let result = sandbox.run(Command::new("sleep").arg(seconds)).await.unwrap();
+    assert!(result.success(), "{result:?}");
+}
+
+/// Returns what `future` gives within some seconds, or `None` and drops it.
+async fn within<T>(sandbox: &dyn AsyncSandbox, seconds: &str, future: impl Future<Output = T>) -> Option<T> {
+    match select(Box::pin(future), Box::pin(pause(sandbox, seconds))).await {
+        Either::Left((value, _)) => Some(value),
+        Either::Right(_) => None,
+    }
+}
+
+/// Asserts that nothing alive in the sandbox makes the file that [`LATE`] makes.
+async fn assert_late_never_comes(sandbox: &dyn AsyncSandbox) {
+    pause(sandbox, "1.5").await;
+    assert_fails!(sandbox.read_file("late.txt").await, FileError::NotFound { .. });
+}
+
+/// A script with a grandchild that makes a file after a second, unless it is killed.
+const LATE: &str = "(sleep 1; echo late > late.txt) & sleep 60";
+
+/// Follows to the end, and returns the lines.
+async fn lines(events: OutputEvents) -> Vec<String> {
+    events.map(|event| event.unwrap().line).collect().await
+}
