@@ -1,0 +1,2 @@
+//! Archives.
+fn main() {}
