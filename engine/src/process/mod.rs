@@ -1,0 +1,211 @@
+//! Processes: what one is to the kernel and the host.
+//!
+//! ```text
+//!   Table::spawn                    the guest's own thread (threads.rs)
+//!        |                                    |
+//!        v                                    v
+//!     Process  <--- shared state --->  run::run(process, program)
+//!   fds, cwd, signals, exit              one wasmtime Store, `Guest` inside; loops on exec
+//! ```
+//!
+//! A process runs on a thread of its own and blocks it; [`Process::block`] is the one place where that happens, and every
+//! signal reaches it there. While the guest computes, signals reach it at its next loop or call.
+
+pub(crate) mod exit;
+pub(crate) mod output;
+pub(crate) mod proc_fs;
+pub(crate) mod run;
+pub(crate) mod signals;
+pub(crate) mod spawn;
+pub(crate) mod table;
+pub(crate) mod threads;
+
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use parking_lot::Mutex;
+use stillbox_kernel::Errno;
+use stillbox_kernel::wait::{WaitSet, block_on};
+
+use crate::program::Invocation;
+use crate::wasi::fd_table::FdTable;
+use crate::wasi::files::Cwd;
+
+pub(crate) use exit::{Departure, Exit};
+pub(crate) use run::Guest;
+pub(crate) use signals::{Effect, Signal, Signals};
+pub(crate) use table::Table;
+
+/// A process's number in its sandbox.
+pub(crate) type Pid = u32;
+
+/// The number that orphans have as their parent, and processes that the host started. It is nobody's own.
+pub(crate) const INIT: Pid = 1;
+
+/// One process, running or ended.
+pub(crate) struct Process {
+    pub(crate) pid: Pid,
+    /// The process that the host started and that this one descends from, which is what "the whole tree" means to a
+    /// kill: it holds for a child that left its group, or lost its parent, too.
+    pub(crate) job: Pid,
+    pub(crate) table: Arc<Table>,
+    pub(crate) fds: Mutex<FdTable>,
+    pub(crate) cwd: Mutex<Cwd>,
+    pub(crate) umask: AtomicU32,
+    pub(crate) parent: AtomicU32,
+    pub(crate) group: AtomicU32,
+    /// What runs: program, arguments and environment. An exec replaces it.
+    pub(crate) invocation: Mutex<Arc<Invocation>>,
+    pub(crate) signals: Signals,
+    /// Bytes of linear memory in use.
+    pub(crate) memory_bytes: AtomicU64,
+    /// CPU time in nanoseconds that the process had used when it ended.
+    pub(crate) cpu_ns: AtomicU64,
+    /// When it was started, in nanoseconds since the Unix epoch.
+    pub(crate) started_ns: u64,
+    /// Wakes the thread of the guest out of a blocked call.
+    waker: Mutex<Option<Waker>>,
+    /// Woken when a child of this process ends, stops or continues.
+    pub(crate) child_changed: WaitSet,
+    exit: OnceLock<Exit>,
+    ended: WaitSet,
+}
+
+impl Process {
+    /// Returns how the process ended; `None` while it runs.
+    pub(crate) fn exit(&self) -> Option<Exit> {
+        self.exit.get().copied()
+    }
+
+    /// Waits for the end of the process.
+    pub(crate) fn poll_exit(&self, cx: &mut Context<'_>) -> Poll<Exit> {
+        if self.exit().is_none() {
+            self.ended.register(cx);
+        }
+        self.exit().map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// Sends a signal to this process. One that has ended takes no notice.
+    pub(crate) fn signal(&self, signal: Signal) {
+        if self.exit().is_some() {
+            return;
+        }
+        let effect = self.signals.deliver(signal);
+        if effect == Effect::Ignore {
+            return;
+        }
+        tracing::trace!(pid = self.pid, signal = signal.number(), ?effect, "signal");
+        if let Some(waker) = &*self.waker.lock() {
+            waker.wake_by_ref();
+        }
+        self.table.runtime.interrupt();
+        if matches!(effect, Effect::Stop | Effect::Continue) {
+            self.tell_parent();
+        }
+    }
+
+    /// Blocks the guest's thread until `poll` is ready.
+    ///
+    /// # Errors
+    ///
+    /// - `Stop::Departure` when a signal ends the process.
+    /// - [`Errno::Intr`] when the guest has a handler to run.
+    /// - [`Errno::Timedout`] when `deadline` has passed.
+    pub(crate) fn block<T>(
+        &self,
+        deadline: Option<Instant>,
+        mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Result<T, Stop> {
+        let ready = block_on(deadline, |cx| {
+            if self.signals.wants_attention() {
+                if let Some(signal) = self.signals.fatal() {
+                    return Poll::Ready(Err(Stop::Departure(Departure::Exit(Exit::Signal(signal)))));
+                }
+                if self.signals.is_stopped() {
+                    return Poll::Pending;
+                }
+                if self.signals.has_pending() {
+                    // What is ready comes first, so that a stream of signals doesn't starve the call.
+                    return match poll(cx) {
+                        Poll::Ready(value) => Poll::Ready(Ok(value)),
+                        Poll::Pending => Poll::Ready(Err(Stop::Errno(Errno::Intr))),
+                    };
+                }
+            }
+            poll(cx).map(Ok)
+        });
+        ready.unwrap_or(Err(Stop::Errno(Errno::Timedout)))
+    }
+
+    /// Waits while the process is stopped.
+    ///
+    /// # Errors
+    ///
+    /// The departure, when a signal ends the process.
+    pub(crate) fn wait_while_stopped(&self) -> Result<(), Departure> {
+        let waited = self.block(None, |_| Poll::Ready(()));
+        match waited {
+            Err(Stop::Departure(departure)) => Err(departure),
+            _ => Ok(()),
+        }
+    }
+
+    /// Says which thread runs the guest from here on.
+    pub(crate) fn set_waker(&self, waker: Waker) {
+        *self.waker.lock() = Some(waker);
+    }
+
+    /// Returns whether `signal` would end the process by default, and does so: the end of a write to a broken pipe.
+    pub(crate) fn raise(&self, signal: Signal) -> Result<(), Departure> {
+        self.signals.deliver(signal);
+        self.table.runtime.interrupt();
+        match self.signals.fatal() {
+            Some(signal) => Err(Departure::Exit(Exit::Signal(signal))),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes note of the end. Descriptors are closed first, so that whoever learns of the end finds the pipes closed.
+    fn finish(&self, exit: Exit) {
+        let fds = std::mem::take(&mut *self.fds.lock());
+        drop(fds);
+        self.waker.lock().take();
+        self.table.released(self.memory_bytes.swap(0, Ordering::AcqRel));
+        if self.exit.set(exit).is_ok() {
+            self.table.ended(self);
+            self.ended.wake();
+        }
+    }
+
+    /// Tells the parent that this process ended, stopped or continued.
+    pub(crate) fn tell_parent(&self) {
+        if let Some(parent) = self.table.get(self.parent.load(Ordering::Acquire)) {
+            parent.child_changed.wake();
+            parent.signal(Signal::CHLD);
+        }
+    }
+}
+
+/// Why a call of a guest doesn't return a value.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The guest gets an error number.
+    Errno(Errno),
+    /// The guest's stack is left.
+    Departure(Departure),
+}
+
+impl From<Errno> for Stop {
+    fn from(errno: Errno) -> Self {
+        Self::Errno(errno)
+    }
+}
+
+impl From<Departure> for Stop {
+    fn from(departure: Departure) -> Self {
+        Self::Departure(departure)
+    }
+}

@@ -1,0 +1,73 @@
+//! Starting a process: from a request, by the host or by another process, to a thread that runs.
+
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+use stillbox_kernel::Errno;
+use stillbox_kernel::wait::WaitSet;
+
+use crate::process::{INIT, Pid, Process, Signals, Table, run};
+use crate::program::Invocation;
+use crate::wasi::fd_table::FdTable;
+use crate::wasi::files::Cwd;
+
+/// A process to be started.
+pub(crate) struct Spawn {
+    pub(crate) invocation: Arc<Invocation>,
+    pub(crate) fds: FdTable,
+    pub(crate) cwd: Cwd,
+    /// Its parent, for a process that another one starts.
+    pub(crate) parent: Option<Arc<Process>>,
+    pub(crate) signals: Signals,
+}
+
+/// The permission bits that new files don't get, until a process sets others.
+const UMASK: u32 = 0o022;
+
+impl Table {
+    /// Starts a process.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::Again`] when the sandbox has as many processes as it may, the system has no more threads, or the sandbox
+    /// has ended.
+    pub(crate) fn spawn(self: &Arc<Self>, request: Spawn) -> Result<Arc<Process>, Errno> {
+        let pid = self.allocate_pid();
+        let parent = request.parent.as_deref();
+        let inherit = |field: fn(&Process) -> &AtomicU32, default: u32| {
+            AtomicU32::new(parent.map_or(default, |parent| field(parent).load(Ordering::Acquire)))
+        };
+        let process = Arc::new(Process {
+            pid,
+            job: parent.map_or(pid, |parent| parent.job),
+            table: self.clone(),
+            fds: Mutex::new(request.fds),
+            cwd: Mutex::new(request.cwd),
+            umask: inherit(|parent| &parent.umask, UMASK),
+            parent: AtomicU32::new(parent.map_or(INIT, |parent| parent.pid)),
+            group: inherit(|parent| &parent.group, pid),
+            invocation: Mutex::new(request.invocation.clone()),
+            signals: request.signals,
+            memory_bytes: AtomicU64::new(0),
+            cpu_ns: AtomicU64::new(0),
+            started_ns: self.clock.wall_ns(),
+            waker: Mutex::default(),
+            child_changed: WaitSet::default(),
+            exit: OnceLock::new(),
+            ended: WaitSet::default(),
+        });
+        self.enter(process.clone())?;
+        tracing::debug!(pid, program = %request.invocation.path, "process started");
+        run::launch(process.clone(), request.invocation).inspect_err(|_| self.remove(pid))?;
+        Ok(process)
+    }
+}
+
+impl Process {
+    /// Returns the number of a process that is meant by `pid`, where 0 means this one.
+    pub(crate) fn meant_by(&self, pid: Pid) -> Pid {
+        if pid == 0 { self.pid } else { pid }
+    }
+}

@@ -1,0 +1,204 @@
+//! The process table of one sandbox, and what its processes share.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use parking_lot::Mutex;
+use stillbox_api::Limits;
+use stillbox_kernel::Errno;
+use stillbox_kernel::clock::Clock;
+use stillbox_kernel::fs::FileSystem;
+
+use crate::process::{Exit, INIT, Pid, Process, Signal};
+use crate::runtime::Runtime;
+
+/// The processes of one sandbox, and what they share.
+pub(crate) struct Table {
+    pub(crate) runtime: Arc<Runtime>,
+    pub(crate) fs: FileSystem,
+    pub(crate) clock: Clock,
+    pub(crate) limits: Limits,
+    processes: Mutex<HashMap<Pid, Arc<Process>>>,
+    next_pid: AtomicU32,
+    /// Bytes of linear memory that all processes use together.
+    memory_bytes: AtomicU64,
+    /// Whether the sandbox has ended, so that nothing may be started any more.
+    closed: std::sync::atomic::AtomicBool,
+}
+
+/// Which children a wait is for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Which {
+    Any,
+    Pid(Pid),
+}
+
+/// What a wait learns of a child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ChildChange {
+    Ended(Exit),
+    Stopped,
+}
+
+impl Table {
+    /// Returns an empty table over a file system.
+    pub(crate) fn new(runtime: Arc<Runtime>, fs: FileSystem, clock: Clock, limits: Limits) -> Arc<Self> {
+        let table = Arc::new(Self {
+            runtime,
+            fs,
+            clock,
+            limits,
+            processes: Mutex::default(),
+            next_pid: AtomicU32::new(INIT + 1),
+            memory_bytes: AtomicU64::new(0),
+            closed: false.into(),
+        });
+        crate::process::proc_fs::mount(&table);
+        table
+    }
+
+    /// Returns the process of a number, which may have ended but was not waited for.
+    pub(crate) fn get(&self, pid: Pid) -> Option<Arc<Process>> {
+        self.processes.lock().get(&pid).cloned()
+    }
+
+    /// Returns all processes, zombies included, by number.
+    pub(crate) fn list(&self) -> Vec<Arc<Process>> {
+        let mut list: Vec<_> = self.processes.lock().values().cloned().collect();
+        list.sort_unstable_by_key(|process| process.pid);
+        list
+    }
+
+    /// Returns bytes of linear memory that all processes use together.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        self.memory_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Returns the next process number.
+    pub(super) fn allocate_pid(&self) -> Pid {
+        self.next_pid.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Enters a process.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::Again`] when the sandbox has as many as it may, or has ended.
+    pub(super) fn enter(&self, process: Arc<Process>) -> Result<(), Errno> {
+        let mut processes = self.processes.lock();
+        let full = processes.len() >= self.limits.processes as usize;
+        if full || self.closed.load(Ordering::Acquire) {
+            return Err(Errno::Again);
+        }
+        processes.insert(process.pid, process);
+        Ok(())
+    }
+
+    /// Takes a process out that could not be started after all.
+    pub(super) fn remove(&self, pid: Pid) {
+        self.processes.lock().remove(&pid);
+    }
+
+    /// Counts `more` bytes of linear memory, if the sandbox may still use them.
+    pub(crate) fn reserve(&self, more: u64) -> bool {
+        let limit = self.limits.memory_bytes;
+        self.memory_bytes
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |used| {
+                used.checked_add(more).filter(|&total| total <= limit)
+            })
+            .is_ok()
+    }
+
+    /// Counts `bytes` of linear memory as free again.
+    pub(crate) fn released(&self, bytes: u64) {
+        self.memory_bytes.fetch_sub(bytes, Ordering::AcqRel);
+    }
+
+    /// Does what the end of a process asks for: its children become orphans, and it stays as a zombie only if it has a
+    /// parent that can wait for it.
+    pub(super) fn ended(&self, process: &Process) {
+        let mut processes = self.processes.lock();
+        processes.retain(|_, child| {
+            if child.parent.load(Ordering::Acquire) != process.pid {
+                return true;
+            }
+            child.parent.store(INIT, Ordering::Release);
+            child.exit().is_none()
+        });
+        if !processes.contains_key(&process.parent.load(Ordering::Acquire)) {
+            processes.remove(&process.pid);
+        }
+        drop(processes);
+        process.tell_parent();
+    }
+
+    /// Looks for a child of `parent` that ended, and takes it out of the table; or, with `stopped`, for one that is
+    /// stopped. Pending while there are children but none such.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::Child`] if `parent` has no such child.
+    pub(crate) fn poll_wait(
+        &self,
+        cx: &mut Context<'_>,
+        parent: &Process,
+        which: Which,
+        stopped: bool,
+    ) -> Poll<Result<(Pid, ChildChange), Errno>> {
+        parent.child_changed.register(cx);
+        let mut processes = self.processes.lock();
+        let mut candidates = 0;
+        let mut found = None;
+        for child in processes.values() {
+            let wanted = match which {
+                Which::Any => true,
+                Which::Pid(pid) => child.pid == pid,
+            };
+            if !wanted || child.parent.load(Ordering::Acquire) != parent.pid {
+                continue;
+            }
+            candidates += 1;
+            let change = match child.exit() {
+                Some(exit) => ChildChange::Ended(exit),
+                None if stopped && child.signals.is_stopped() => ChildChange::Stopped,
+                None => continue,
+            };
+            // Of several, the first that was started: a wait is repeatable, whatever the order of a map.
+            if found.is_none_or(|(pid, _)| child.pid < pid) {
+                found = Some((child.pid, change));
+            }
+        }
+        match found {
+            Some((pid, change)) => {
+                if matches!(change, ChildChange::Ended(_)) {
+                    processes.remove(&pid);
+                }
+                Poll::Ready(Ok((pid, change)))
+            }
+            None if candidates == 0 => Poll::Ready(Err(Errno::Child)),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Sends a signal to all processes for which `is_meant` holds, and returns how many those were.
+    pub(crate) fn signal_all(&self, signal: Signal, is_meant: impl Fn(&Process) -> bool) -> usize {
+        let meant: Vec<_> = self.list().into_iter().filter(|process| is_meant(process)).collect();
+        for process in &meant {
+            process.signal(signal);
+        }
+        meant.len()
+    }
+
+    /// Kills every process that descends from the one of this number that the host started, and it too.
+    pub(crate) fn kill_job(&self, job: Pid) {
+        self.signal_all(Signal::KILL, |process| process.job == job);
+    }
+
+    /// Kills all processes and lets no more be started.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.signal_all(Signal::KILL, |_| true);
+    }
+}

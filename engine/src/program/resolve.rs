@@ -1,0 +1,174 @@
+//! From a command to a program: the lookup along `PATH`, `#!` lines, and what a file holds.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use stillbox_kernel::Errno;
+use stillbox_kernel::fs::{Access, FileSystem};
+
+use crate::program::{Program, ProgramError, Programs};
+use crate::wasi::files::Cwd;
+
+/// Where programs are looked for if the environment has no `PATH`.
+pub(crate) const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+
+/// How many interpreters a script may name one after another, as on Linux.
+const INTERPRETERS_MAX: usize = 4;
+
+/// How much of a file is read for its `#!` line, in bytes, as on Linux.
+const SHEBANG_BYTES_MAX: usize = 256;
+
+/// A program with its arguments and environment: all that an exec sets.
+pub(crate) struct Invocation {
+    pub(crate) program: Arc<Program>,
+    /// The file of the program: of the interpreter, for a script.
+    pub(crate) path: String,
+    pub(crate) args: Vec<String>,
+    /// `KEY=value` each.
+    pub(crate) env: Vec<String>,
+}
+
+/// A command to be resolved.
+pub(crate) struct Request<'a> {
+    /// A path if it holds a `/`; else, with `search`, a name to look up.
+    pub(crate) name: &'a str,
+    /// The value of `PATH` to look the name up along, if that is wanted.
+    pub(crate) search: Option<&'a str>,
+    /// The arguments, the program's name first.
+    pub(crate) args: Vec<String>,
+    pub(crate) env: Vec<String>,
+    pub(crate) cwd: &'a Cwd,
+}
+
+/// Why a command can't be run.
+#[derive(Debug)]
+pub(crate) enum ResolveError {
+    /// No such file, no permission, or the like.
+    File(Errno),
+    /// The file isn't a program.
+    Program(ProgramError),
+}
+
+impl ResolveError {
+    pub(crate) fn errno(&self) -> Errno {
+        match self {
+            Self::File(errno) => *errno,
+            Self::Program(error) => error.errno(),
+        }
+    }
+}
+
+impl From<Errno> for ResolveError {
+    fn from(errno: Errno) -> Self {
+        Self::File(errno)
+    }
+}
+
+/// A file that was found to be executable.
+struct Executable {
+    path: String,
+    content_id: u64,
+    contents: Bytes,
+}
+
+impl Programs {
+    /// Finds the program that a command means and compiles it if it is new, which can take seconds.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::Noent`] if there is no such file, [`Errno::Acces`] if it may not be executed, and why it is no program.
+    pub(crate) fn resolve(&self, fs: &FileSystem, request: Request<'_>) -> Result<Arc<Invocation>, ResolveError> {
+        let Request { name, search, mut args, env, cwd } = request;
+        let mut executable = find(fs, cwd, name, search)?;
+        for _ in 0..=INTERPRETERS_MAX {
+            let Some((interpreter, option)) = shebang(&executable.contents) else {
+                let program = self
+                    .get(executable.content_id, || executable.contents.clone())
+                    .map_err(ResolveError::Program)?;
+                return Ok(Arc::new(Invocation { program, path: executable.path, args, env }));
+            };
+            // The script's path takes the place of its own name, behind the interpreter and its one option.
+            let script = std::mem::take(&mut executable.path);
+            let rest = args.into_iter().skip(1);
+            args = [interpreter.clone()].into_iter().chain(option).chain([script]).chain(rest).collect();
+            executable = open(fs, cwd, &interpreter)?;
+        }
+        Err(Errno::Loop.into())
+    }
+
+    /// Returns whether a command would start without compiling, or fail at once.
+    pub(crate) fn is_ready(&self, fs: &FileSystem, cwd: &Cwd, name: &str, search: Option<&str>) -> bool {
+        let Ok(mut executable) = find(fs, cwd, name, search) else { return true };
+        for _ in 0..=INTERPRETERS_MAX {
+            let Some((interpreter, _)) = shebang(&executable.contents) else { break };
+            match open(fs, cwd, &interpreter) {
+                Ok(next) => executable = next,
+                Err(_) => return true,
+            }
+        }
+        self.ready(executable.content_id).is_some()
+    }
+}
+
+/// Finds the file of a command: itself if it holds a `/`, else the first executable one along the path.
+fn find(fs: &FileSystem, cwd: &Cwd, name: &str, search: Option<&str>) -> Result<Executable, Errno> {
+    if name.is_empty() {
+        return Err(Errno::Noent);
+    }
+    let Some(search) = search.filter(|_| !name.contains('/')) else {
+        return open(fs, cwd, name);
+    };
+    let mut result = Err(Errno::Noent);
+    for dir in search.split(':') {
+        let path = match dir {
+            // An empty entry means the working directory (POSIX, "Other Environment Variables").
+            "" => name.to_owned(),
+            dir => format!("{}/{name}", dir.trim_end_matches('/')),
+        };
+        match open(fs, cwd, &path) {
+            Ok(executable) => return Ok(executable),
+            // A file without permission is the answer if nothing better follows.
+            Err(Errno::Acces) => result = Err(Errno::Acces),
+            Err(_) => {}
+        }
+    }
+    result
+}
+
+fn open(fs: &FileSystem, cwd: &Cwd, path: &str) -> Result<Executable, Errno> {
+    let file = fs.open_executable(cwd.dir(), path)?;
+    let contents = file.contents()?;
+    // WASI has no way to set permission bits, so a guest's compiler couldn't make what it writes executable: a module is
+    // executable as it is.
+    if file.access() != Access::Executable && !contents.starts_with(b"\0asm") {
+        return Err(Errno::Acces);
+    }
+    Ok(Executable { path: path.to_owned(), content_id: file.content_id(), contents })
+}
+
+/// Returns the interpreter of a script and its option, if the file starts with `#!`.
+fn shebang(contents: &[u8]) -> Option<(String, Option<String>)> {
+    let line = contents.strip_prefix(b"#!")?;
+    let line = &line[..line.len().min(SHEBANG_BYTES_MAX)];
+    let end = line.iter().position(|&byte| byte == b'\n').unwrap_or(line.len());
+    let line = std::str::from_utf8(&line[..end]).ok()?.trim();
+    let (interpreter, option) = match line.split_once([' ', '\t']) {
+        Some((interpreter, option)) => (interpreter, Some(option.trim().to_owned())),
+        None => (line, None),
+    };
+    (!interpreter.is_empty()).then(|| (interpreter.to_owned(), option))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shebang;
+
+    #[test]
+    fn a_shebang_has_an_interpreter_and_one_option() {
+        assert_eq!(shebang(b"#!/bin/sh\nexit"), Some(("/bin/sh".into(), None)));
+        assert_eq!(shebang(b"#! /usr/bin/env python3 -u \n"), Some(("/usr/bin/env".into(), Some("python3 -u".into()))));
+        assert_eq!(shebang(b"#!/bin/sh"), Some(("/bin/sh".into(), None)));
+        assert_eq!(shebang(b"#!\n"), None);
+        assert_eq!(shebang(b"\0asm"), None);
+    }
+}

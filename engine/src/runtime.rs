@@ -1,0 +1,41 @@
+//! What all sandboxes of an engine share: the compiler, the compiled programs, and the threads that guests run on.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use wasmtime::{Engine, Linker};
+
+use crate::process::threads::Threads;
+use crate::program::Programs;
+
+/// The part of an engine that knows `wasmtime`.
+pub(crate) struct Runtime {
+    engine: Engine,
+    pub(crate) programs: Programs,
+    pub(crate) threads: Threads,
+}
+
+impl Runtime {
+    /// Starts a runtime. Compiled programs are kept in `cache_dir`, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the runtime says when the system can't give it what it needs, such as address space.
+    pub(crate) fn new(cache_dir: Option<PathBuf>) -> wasmtime::Result<Arc<Self>> {
+        let engine = Engine::new(&crate::config::wasmtime_config())?;
+        let mut linker = Linker::new(&engine);
+        crate::wasi::add_to_linker(&mut linker)?;
+        let programs = Programs::new(engine.clone(), linker, cache_dir);
+        Ok(Arc::new(Self { engine, programs, threads: Threads::default() }))
+    }
+
+    /// Returns the engine that code is compiled for.
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Makes every running guest look for signals at its next loop or call.
+    pub(crate) fn interrupt(&self) {
+        self.engine.increment_epoch();
+    }
+}

@@ -1,0 +1,20 @@
+//! The ABI: what a guest imports, translated to the kernel's objects.
+//!
+//! `abi` is generated from the witx text; [`preview1`], [`wasix`] and [`stillbox`] implement a namespace each and are thin:
+//! the work is done by what they share, [`fd_table`], [`files`], [`streams`], [`poll`], [`clocks`] and [`processes`].
+
+pub(crate) mod abi;
+pub(crate) mod clocks;
+pub(crate) mod fd_table;
+pub(crate) mod files;
+mod link;
+mod memory;
+pub(crate) mod poll;
+mod preview1;
+pub(crate) mod processes;
+mod rights;
+mod stillbox;
+pub(crate) mod streams;
+mod wasix;
+
+pub(crate) use link::{add_to_linker, stub_if_missing};

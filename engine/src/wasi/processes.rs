@@ -1,0 +1,231 @@
+//! Processes as guests handle them: spawn, exec, wait, signals, groups, and the terminal.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, Waker};
+
+use stillbox_kernel::Errno;
+
+use crate::process::signals::Action;
+use crate::process::spawn::Spawn;
+use crate::process::table::{ChildChange, Which};
+use crate::process::{Departure, Pid, Process, Signal, Stop};
+use crate::program::Invocation;
+use crate::program::resolve::{DEFAULT_PATH, Request};
+use crate::wasi::abi::types;
+use crate::wasi::fd_table::{Description, FdTable, Object};
+use crate::wasi::files::{self, Cwd, How};
+
+/// The command of a spawn or an exec.
+pub(crate) struct SpawnArgs {
+    pub(crate) name: String,
+    pub(crate) args: Vec<String>,
+    pub(crate) env: Vec<String>,
+    /// The `PATH` to look the name up along, if that is wanted; empty means the environment's.
+    pub(crate) search: Option<String>,
+}
+
+/// What is done to a child's descriptors before it starts.
+pub(crate) enum FdOp {
+    Close(u32),
+    Dup { from: u32, to: u32 },
+    Open { fd: u32, path: String, how: How },
+    Chdir(String),
+    Fchdir(u32),
+}
+
+/// Returns the value of `PATH` in an environment.
+pub(crate) fn path_of(env: &[String]) -> &str {
+    env.iter().find_map(|entry| entry.strip_prefix("PATH=")).unwrap_or(DEFAULT_PATH)
+}
+
+fn resolve(process: &Process, spawn: SpawnArgs, cwd: &Cwd) -> Result<Arc<Invocation>, Errno> {
+    let SpawnArgs { name, args, env, search } = spawn;
+    let path = search.as_deref().map(|path| if path.is_empty() { path_of(&env).to_owned() } else { path.to_owned() });
+    let table = &process.table;
+    let request = Request { name: &name, search: path.as_deref(), args, env, cwd };
+    table.runtime.programs.resolve(&table.fs, request).map_err(|error| {
+        tracing::debug!(name, ?error, "a guest could not start a program");
+        error.errno()
+    })
+}
+
+/// Starts a child of `process` and returns its number.
+pub(crate) fn spawn(
+    process: &Arc<Process>,
+    args: SpawnArgs,
+    ops: &[FdOp],
+    dispositions: &[(Signal, bool)],
+) -> Result<Pid, Errno> {
+    let mut fds = process.fds.lock().clone();
+    let mut cwd = process.cwd.lock().clone();
+    for op in ops {
+        apply(process, &mut fds, &mut cwd, op)?;
+    }
+    fds.close_on_exec();
+    let signals = process.signals.inherited();
+    for &(signal, ignored) in dispositions {
+        signals.set_action(signal, if ignored { Action::Ignore } else { Action::Default })?;
+    }
+    let invocation = resolve(process, args, &cwd)?;
+    let request = Spawn { invocation, fds, cwd, parent: Some(process.clone()), signals };
+    Ok(process.table.spawn(request)?.pid)
+}
+
+fn apply(process: &Process, fds: &mut FdTable, cwd: &mut Cwd, op: &FdOp) -> Result<(), Errno> {
+    match op {
+        FdOp::Close(fd) => fds.remove(*fd).map(drop),
+        FdOp::Dup { from, to } => {
+            let description = fds.get(*from)?;
+            fds.set(*to, description)
+        }
+        FdOp::Open { fd, path, how } => {
+            let opened = files::open(process, cwd.dir(), path, *how).map_err(errno_of)?;
+            fds.set(*fd, opened)
+        }
+        FdOp::Chdir(path) => {
+            *cwd = cwd.change(process, path)?;
+            Ok(())
+        }
+        FdOp::Fchdir(fd) => {
+            let description = fds.get(*fd)?;
+            *cwd = Cwd::new(description.dir()?.clone());
+            Ok(())
+        }
+    }
+}
+
+/// Returns the error number of a call that never ends a process.
+fn errno_of(stop: Stop) -> Errno {
+    match stop {
+        Stop::Errno(errno) => errno,
+        Stop::Departure(_) => Errno::Intr,
+    }
+}
+
+/// Replaces the program of `process`: returns the departure that does it.
+pub(crate) fn exec(process: &Process, args: SpawnArgs) -> Result<Departure, Errno> {
+    let cwd = process.cwd.lock().clone();
+    let invocation = resolve(process, args, &cwd)?;
+    // From here on nothing fails, so the old program's things can go.
+    let closed = {
+        let mut fds = process.fds.lock();
+        let before = fds.clone();
+        fds.close_on_exec();
+        before
+    };
+    drop(closed);
+    process.signals.reset_handlers();
+    *process.invocation.lock() = invocation.clone();
+    Ok(Departure::Exec(invocation))
+}
+
+/// Waits for a change of a child. `None` if nothing has changed and the caller doesn't want to wait.
+pub(crate) fn join(
+    process: &Process,
+    which: Which,
+    nonblocking: bool,
+    stopped: bool,
+) -> Result<Option<(Pid, ChildChange)>, Stop> {
+    if nonblocking {
+        let mut cx = Context::from_waker(Waker::noop());
+        return match process.table.poll_wait(&mut cx, process, which, stopped) {
+            Poll::Ready(change) => Ok(Some(change?)),
+            Poll::Pending => Ok(None),
+        };
+    }
+    let change = process.block(None, |cx| process.table.poll_wait(cx, process, which, stopped))?;
+    Ok(Some(change?))
+}
+
+/// Sends a signal, as `kill` with a positive number does; 0 only asks whether the process is there.
+pub(crate) fn kill(process: &Process, pid: Pid, signal: u8) -> Result<(), Stop> {
+    let target = process.table.get(process.meant_by(pid)).ok_or(Errno::Srch)?;
+    if signal == 0 {
+        return Ok(());
+    }
+    target.signal(Signal::new(signal).ok_or(Errno::Inval)?);
+    end_if_killed(process)
+}
+
+/// Sends a signal to all processes of a group.
+pub(crate) fn kill_group(process: &Process, group: Pid, signal: u8) -> Result<(), Stop> {
+    let group = if group == 0 { process.group.load(Ordering::Acquire) } else { group };
+    let is_meant = |process: &Process| process.group.load(Ordering::Acquire) == group;
+    let count = match signal {
+        0 => process.table.list().iter().filter(|process| is_meant(process)).count(),
+        signal => process.table.signal_all(Signal::new(signal).ok_or(Errno::Inval)?, is_meant),
+    };
+    if count == 0 {
+        return Err(Errno::Srch.into());
+    }
+    end_if_killed(process)
+}
+
+/// A signal that a process sends itself is delivered before the call returns (POSIX `kill`).
+fn end_if_killed(process: &Process) -> Result<(), Stop> {
+    match process.signals.fatal() {
+        Some(signal) => Err(Departure::Exit(crate::process::Exit::Signal(signal)).into()),
+        None => Ok(()),
+    }
+}
+
+/// Returns the parent of a process.
+pub(crate) fn parent(process: &Process, pid: Pid) -> Result<Pid, Errno> {
+    let target = process.table.get(process.meant_by(pid)).ok_or(Errno::Srch)?;
+    Ok(target.parent.load(Ordering::Acquire))
+}
+
+/// Returns the group of a process.
+pub(crate) fn group(process: &Process, pid: Pid) -> Result<Pid, Errno> {
+    let target = process.table.get(process.meant_by(pid)).ok_or(Errno::Srch)?;
+    Ok(target.group.load(Ordering::Acquire))
+}
+
+/// Puts a process, itself or a child, into a group.
+pub(crate) fn set_group(process: &Process, pid: Pid, group: Pid) -> Result<(), Errno> {
+    let target = process.table.get(process.meant_by(pid)).ok_or(Errno::Srch)?;
+    if target.pid != process.pid && target.parent.load(Ordering::Acquire) != process.pid {
+        return Err(Errno::Srch);
+    }
+    let group = if group == 0 { target.pid } else { group };
+    target.group.store(group, Ordering::Release);
+    Ok(())
+}
+
+/// Returns the descriptions of the standard streams.
+fn stdio(process: &Process) -> [Option<Arc<Description>>; 3] {
+    let fds = process.fds.lock();
+    [0, 1, 2].map(|fd| fds.get(fd).ok())
+}
+
+/// Returns the state of the terminal that any of the standard streams is.
+pub(crate) fn tty_state(process: &Process) -> Result<types::Tty, Errno> {
+    let stdio = stdio(process);
+    let tty = super::wasix::terminal_of(&stdio).ok_or(Errno::Notty)?;
+    let (size, mode) = (tty.size(), tty.mode());
+    let is_tty = |fd: usize| {
+        let description = stdio[fd].as_deref();
+        u8::from(description.is_some_and(|description| matches!(description.object, Object::Tty(_))))
+    };
+    Ok(types::Tty {
+        cols: size.cols.into(),
+        rows: size.rows.into(),
+        width: 0,
+        height: 0,
+        stdin_tty: is_tty(0),
+        stdout_tty: is_tty(1),
+        stderr_tty: is_tty(2),
+        echo: mode.echo.into(),
+        line_buffered: mode.line_buffered.into(),
+        line_feeds: 0,
+    })
+}
+
+/// Sets how the terminal treats its input.
+pub(crate) fn set_tty_mode(process: &Process, wanted: &types::Tty) -> Result<(), Errno> {
+    let stdio = stdio(process);
+    let tty = super::wasix::terminal_of(&stdio).ok_or(Errno::Notty)?;
+    tty.set_mode(stillbox_kernel::tty::Mode { echo: wanted.echo != 0, line_buffered: wanted.line_buffered != 0 });
+    Ok(())
+}
