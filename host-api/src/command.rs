@@ -41,7 +41,7 @@ pub struct Command {
     /// reported as [`ExitReason::TimedOut`](crate::ExitReason::TimedOut) with signal 9; that is not an error.
     pub timeout: Option<Duration>,
     /// A name to address the process by, beside its pid. Not empty, without `/`, not all digits, and unique among the
-    /// sandbox's running processes. Naming a process makes it a managed one.
+    /// sandbox's running processes.
     pub name: Option<String>,
     /// What to do when the process ends. Makes it a managed process.
     pub restart: Option<RestartPolicy>,
@@ -157,9 +157,9 @@ impl Command {
         self
     }
 
-    /// Returns whether the process is to be supervised: it has a name, a restart policy or a health check.
+    /// Returns whether the process is to be supervised: it has a restart policy or a health check.
     pub fn is_managed(&self) -> bool {
-        self.name.is_some() || self.restart.is_some() || self.health_check.is_some()
+        self.restart.is_some() || self.health_check.is_some()
     }
 }
 

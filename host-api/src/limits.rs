@@ -25,7 +25,7 @@ pub struct Limits {
     pub wall_time: Option<Duration>,
     /// Processes that live at the same time, zombies included; default 256. Past it: `EAGAIN`.
     pub processes: u32,
-    /// Records, with their output, of ended processes that can still be asked about; default 256. Past it the oldest
+    /// Records, with their output, of ended processes that can still be asked about; default 64. Past it the oldest
     /// is forgotten.
     pub finished_processes: u32,
     /// Open file descriptors of one process; default 1024. Past it: `EMFILE`.
@@ -56,7 +56,7 @@ impl Default for Limits {
             cpu_time: None,
             wall_time: None,
             processes: 256,
-            finished_processes: 256,
+            finished_processes: 64,
             fds: 1024,
             argument_bytes: 1 << 20,
             pipe_bytes: 65_536,

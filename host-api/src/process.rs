@@ -21,7 +21,7 @@ use bytes::Bytes;
 /// The number of a process in its sandbox.
 pub type Pid = u32;
 
-/// A process as a caller names it: by its number, or by the name that a managed process was given.
+/// A process as a caller names it: by its number, or by the name it was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ProcessRef<'a> {
     /// By its number.

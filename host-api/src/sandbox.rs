@@ -97,7 +97,7 @@ pub trait AsyncSandbox: Send + Sync {
     async fn start_process(&self, command: Command) -> Result<ProcessInfo, ProcessError>;
 
     /// Returns the processes that the API started, oldest first: the running ones, and the ended ones that are still
-    /// remembered.
+    /// remembered. What [`run`](Self::run) ran may be forgotten as soon as its result is there.
     async fn list_processes(&self) -> Result<Vec<ProcessInfo>, ProcessError>;
 
     /// Returns what is known about a process.

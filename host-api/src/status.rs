@@ -4,20 +4,19 @@
 //!               create
 //!                 |
 //!                 v
-//!              pending ------------------------------.
-//!                 |                                  |
-//!                 v   checkpoint                     |
-//!   .--------> running <----------> snapshotting     |
-//!   |             |  ^                   |           |
-//!   |             |  | suspend failed    |           |
-//!   |  suspend    v  |                   |           |  terminate, or the timeout of an unnamed sandbox,
-//!   |         suspending                 |           |  from every state
-//!   | resume      |                      |           |
-//!   |             v                      |           |
-//!   '-------- suspended                  |           |
-//!                 |                      |           |
-//!                 v                      v           v
-//!              terminated <---------------------------
+//!              pending
+//!                 |
+//!                 v      checkpoint
+//!   .--------> running <-------------> snapshotting
+//!   |             |  ^
+//!   |             |  | suspending failed
+//!   |  suspend    v  |
+//!   |          suspending
+//!   | resume      |
+//!   |             v                    every state
+//!   '--------- suspended                    |  terminate, failure, or
+//!                                           v  the end of an idle sandbox without a name
+//!                                      terminated
 //! ```
 
 use std::fmt;
