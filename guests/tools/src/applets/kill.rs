@@ -8,9 +8,7 @@ use stillbox_tools::program::{Failure, Outcome, stdout, warn};
 pub fn main(args: &[String]) -> Outcome {
     let mut signal: Signal = 15;
     let mut operands: &[String] = args;
-    let parse = |text: &str| {
-        signal_number(text).ok_or_else(|| Failure::new(1, format_args!("unknown signal {text}")))
-    };
+    let parse = |text: &str| signal_number(text).ok_or_else(|| Failure::new(1, format_args!("unknown signal {text}")));
     match args.first().map(String::as_str) {
         None => return Err(Failure::usage(1, "no process ID specified")),
         Some("-l" | "--list" | "-L" | "--table") => return list(&args[1..]),
@@ -26,7 +24,9 @@ pub fn main(args: &[String]) -> Outcome {
                 signal = parse(text)?;
                 operands = &args[1..];
             } else if first != "--" && first.len() > 1 && first.starts_with('-') {
-                signal = parse(first[1..].strip_prefix('s').filter(|text| signal_number(text).is_some()).unwrap_or(&first[1..]))?;
+                signal = parse(
+                    first[1..].strip_prefix('s').filter(|text| signal_number(text).is_some()).unwrap_or(&first[1..]),
+                )?;
                 operands = &args[1..];
             }
         }

@@ -72,9 +72,11 @@ pub fn strings(args: &[String]) -> Outcome {
     }
     let least: usize = match least.as_str() {
         "" => 4,
-        text => text.parse().ok().filter(|least| *least > 0).ok_or_else(|| {
-            Failure::new(1, format_args!("invalid minimum string length {text}"))
-        })?,
+        text => text
+            .parse()
+            .ok()
+            .filter(|least| *least > 0)
+            .ok_or_else(|| Failure::new(1, format_args!("invalid minimum string length {text}")))?,
     };
     let mut out = stdout();
     let mut status = 0;
@@ -235,7 +237,8 @@ fn references(bytes: &[u8]) -> Vec<(std::ops::Range<usize>, String)> {
         let braced = bytes.get(at) == Some(&b'{');
         let from = at + usize::from(braced);
         let mut end = from;
-        while bytes.get(end).is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_' || end > from && b.is_ascii_digit()) {
+        while bytes.get(end).is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_' || end > from && b.is_ascii_digit())
+        {
             end += 1;
         }
         if end == from || braced && bytes.get(end) != Some(&b'}') {
@@ -290,9 +293,8 @@ pub fn column(args: &[String]) -> Outcome {
             "s" => layout.separators = Some(String::from_utf8_lossy(&unescape(&value)).into_owned()),
             "o" => layout.output_separator = String::from_utf8_lossy(&unescape(&value)).into_owned(),
             "c" => {
-                layout.width = value
-                    .parse()
-                    .map_err(|_| Failure::new(1, format_args!("invalid columns argument: '{value}'")))?;
+                layout.width =
+                    value.parse().map_err(|_| Failure::new(1, format_args!("invalid columns argument: '{value}'")))?;
             }
             "x" => layout.fill_rows = true,
             "N" => layout.headings = Some(value.split(',').map(str::to_owned).collect()),

@@ -40,8 +40,9 @@ pub fn main(args: &[String]) -> Outcome {
         verbose: false,
         command: String::new(),
     };
-    let duration =
-        |text: &str| parse_duration(text).ok_or_else(|| Failure::usage(125, format_args!("invalid time interval '{text}'")));
+    let duration = |text: &str| {
+        parse_duration(text).ok_or_else(|| Failure::usage(125, format_args!("invalid time interval '{text}'")))
+    };
     while let Some((key, value)) = options.next_option()? {
         let value = value.unwrap_or_default();
         match key {

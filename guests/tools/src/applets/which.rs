@@ -23,9 +23,12 @@ pub fn main(args: &[String]) -> Outcome {
         let candidates: Vec<String> = if name.contains('/') {
             vec![name.clone()]
         } else {
-            path.split(':').map(|dir| if dir.is_empty() { format!("./{name}") } else { format!("{dir}/{name}") }).collect()
+            path.split(':')
+                .map(|dir| if dir.is_empty() { format!("./{name}") } else { format!("{dir}/{name}") })
+                .collect()
         };
-        let mut found = candidates.iter().filter(|path| is_executable(path)).take(if all { usize::MAX } else { 1 }).peekable();
+        let mut found =
+            candidates.iter().filter(|path| is_executable(path)).take(if all { usize::MAX } else { 1 }).peekable();
         if found.peek().is_none() {
             status = 1;
         }

@@ -91,7 +91,8 @@ pub fn setsid(args: &[String]) -> Outcome {
 }
 
 pub fn stdbuf(args: &[String]) -> Outcome {
-    let mut options = Getopt::new(args, "+i:o:e:", &[("input=", "i"), ("output=", "o"), ("error=", "e")]).usage_status(125);
+    let mut options =
+        Getopt::new(args, "+i:o:e:", &[("input=", "i"), ("output=", "o"), ("error=", "e")]).usage_status(125);
     let mut given = false;
     while options.next_option()?.is_some() {
         given = true;
@@ -118,7 +119,8 @@ fn await_child(child: stillbox_sys::Pid) -> Outcome {
 }
 
 pub fn time(args: &[String]) -> Outcome {
-    let long = [("portability", "p"), ("format=", "f"), ("output=", "o"), ("append", "a"), ("verbose", "v"), ("quiet", "q")];
+    let long =
+        [("portability", "p"), ("format=", "f"), ("output=", "o"), ("append", "a"), ("verbose", "v"), ("quiet", "q")];
     let mut options = Getopt::new(args, "+pf:o:avq", &long).usage_status(125);
     let (mut format, mut output, mut append) = (std::env::var("TIME").unwrap_or_default(), None, false);
     if format.is_empty() {
@@ -162,7 +164,8 @@ pub fn time(args: &[String]) -> Outcome {
     match output {
         None => io::stderr().write_all(text.as_bytes())?,
         Some(path) => {
-            let file = std::fs::OpenOptions::new().create(true).write(true).append(append).truncate(!append).open(&path);
+            let file =
+                std::fs::OpenOptions::new().create(true).write(true).append(append).truncate(!append).open(&path);
             let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
             written.map_err(|error| {
                 Failure::new(125, format_args!("{path}: {}", stillbox_tools::program::reason(&error)))

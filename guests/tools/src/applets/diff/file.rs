@@ -37,8 +37,12 @@ impl<'a> Pair<'a> {
             result
         };
         let (left_classes, right_classes) = (classify(&left), classify(&right));
-        let flags = algorithm::compare(&left_classes, &right_classes);
-        let changes = collect(&flags, &left, &right, settings);
+        let (start, end) = same_ends(&left, &right, settings.style.context());
+        let flags = algorithm::compare(
+            &left_classes[start..left_classes.len() - end],
+            &right_classes[start..right_classes.len() - end],
+        );
+        let changes = collect(&flags, start, &left, &right, settings);
         Self { left, right, changes }
     }
 
@@ -46,6 +50,15 @@ impl<'a> Pair<'a> {
     pub fn differs(&self) -> bool {
         self.changes.iter().any(|change| !change.ignorable)
     }
+}
+
+/// Returns how many lines at the start and at the end need no search because they are the same, less the lines that a
+/// hunk shows around it: changes may be slid that far.
+fn same_ends(left: &[&[u8]], right: &[&[u8]], context: usize) -> (usize, usize) {
+    let start = left.iter().zip(right).take_while(|(a, b)| a == b).count();
+    let rest = left.len().min(right.len()) - start;
+    let end = left.iter().rev().zip(right.iter().rev()).take(rest).take_while(|(a, b)| a == b).count();
+    (start.saturating_sub(context), end.saturating_sub(context))
 }
 
 fn normalized(line: &[u8], settings: &Settings) -> Vec<u8> {
@@ -80,15 +93,22 @@ fn normalized(line: &[u8], settings: &Settings) -> Vec<u8> {
     text
 }
 
-fn collect(flags: &algorithm::Changes, left: &[&[u8]], right: &[&[u8]], settings: &Settings) -> Vec<Change> {
+fn collect(
+    flags: &algorithm::Changes,
+    start: usize,
+    left: &[&[u8]],
+    right: &[&[u8]],
+    settings: &Settings,
+) -> Vec<Change> {
     let mut changes = Vec::new();
-    let (mut x, mut y) = (0, 0);
+    let (mut x, mut y) = (start, start);
+    let is_set = |flags: &[bool], at: usize| flags.get(at - start).copied().unwrap_or(false);
     while x < left.len() || y < right.len() {
         let (x0, y0) = (x, y);
-        while x < left.len() && flags.left[x] {
+        while is_set(&flags.left, x) {
             x += 1;
         }
-        while y < right.len() && flags.right[y] {
+        while is_set(&flags.right, y) {
             y += 1;
         }
         if x0 < x || y0 < y {

@@ -13,6 +13,16 @@ pub enum Style {
     Context(usize),
 }
 
+impl Style {
+    /// Returns how many unchanged lines are shown around a change.
+    pub fn context(self) -> usize {
+        match self {
+            Self::Normal => 0,
+            Self::Unified(lines) | Self::Context(lines) => lines,
+        }
+    }
+}
+
 const NO_NEWLINE: &[u8] = b"\n\\ No newline at end of file\n";
 
 fn write_line(out: &mut dyn Write, prefix: &str, line: &[u8]) -> io::Result<()> {
@@ -131,7 +141,8 @@ pub fn context(pair: &Pair<'_>, context: usize, functions: bool, out: &mut dyn W
             _ => format!("{},{}", range.start + 1, range.end),
         };
         writeln!(out, "*** {} ****", range(&hunk.left))?;
-        let mark = |change: &Change, alone| if change.left.is_empty() || change.right.is_empty() { alone } else { "! " };
+        let mark =
+            |change: &Change, alone| if change.left.is_empty() || change.right.is_empty() { alone } else { "! " };
         if hunk.changes.iter().any(|change| !change.left.is_empty()) {
             let mut at = hunk.left.start;
             for change in hunk.changes {

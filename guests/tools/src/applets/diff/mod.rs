@@ -87,9 +87,7 @@ pub fn main(args: &[String]) -> Outcome {
     while let Some((key, value)) = options.next_option()? {
         let lines = |value: &Option<String>| match value {
             None => Ok(3),
-            Some(text) => {
-                text.parse().map_err(|_| Failure::usage(2, format_args!("invalid context length '{text}'")))
-            }
+            Some(text) => text.parse().map_err(|_| Failure::usage(2, format_args!("invalid context length '{text}'"))),
         };
         match key {
             "u" | "U" => settings.style = Style::Unified(lines(&value)?),

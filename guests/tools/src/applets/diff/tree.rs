@@ -10,7 +10,6 @@ use stillbox_tools::{mode, text, timestamp};
 use super::file::Pair;
 use super::{Settings, Style, format, quoted};
 
-
 const TROUBLE: i32 = 2;
 
 /// Compares what the two operands name and returns diff's exit status.
@@ -65,8 +64,8 @@ fn join(dir: &str, name: &str) -> String {
 
 fn compare_dirs(settings: &Settings, left: &str, right: &str, out: &mut dyn Write) -> Outcome {
     let list = |dir: &str| -> Result<BTreeSet<String>, Failure> {
-        let entries = std::fs::read_dir(dir)
-            .map_err(|error| Failure::new(TROUBLE, format_args!("{dir}: {}", reason(&error))))?;
+        let entries =
+            std::fs::read_dir(dir).map_err(|error| Failure::new(TROUBLE, format_args!("{dir}: {}", reason(&error))))?;
         let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
         Ok(names.filter(|name| !settings.exclude.iter().any(|pattern| text::matches_glob(pattern, name))).collect())
     };
@@ -88,9 +87,7 @@ fn compare_dirs(settings: &Settings, left: &str, right: &str, out: &mut dyn Writ
                 writeln!(out, "Common subdirectories: {left_path} and {right_path}")?;
                 0
             }
-            (false, false) => {
-                compare_files(settings, (&left_path, seen_left), (&right_path, seen_right), true, out)?
-            }
+            (false, false) => compare_files(settings, (&left_path, seen_left), (&right_path, seen_right), true, out)?,
             _ => {
                 let kind = |seen: &Option<Stat>| seen.map_or("missing", |seen| mode::type_name(seen.mode, seen.size));
                 let (left_kind, right_kind) = (kind(&seen_left), kind(&seen_right));
@@ -130,7 +127,7 @@ fn compare_files(
     if !settings.treat_as_text && (is_binary(&left_bytes) || is_binary(&right_bytes)) {
         let word = if settings.brief { "Files" } else { "Binary files" };
         writeln!(out, "{word} {} and {} differ", left.0, right.0)?;
-        return Ok(if settings.brief { 1 } else { TROUBLE });
+        return Ok(1);
     }
     let pair = Pair::new(&left_bytes, &right_bytes, settings);
     if !pair.differs() {
