@@ -1,0 +1,6 @@
+#include "lib/deep.h"
+
+const char *name(void)
+{
+	return "world";	// TODO: ask
+}
