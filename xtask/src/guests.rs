@@ -32,11 +32,16 @@ pub struct Guests {
 }
 
 impl Guests {
+    /// Returns the verb that only checks.
+    pub fn check() -> Self {
+        Self { names: Vec::new(), check: true, jobs: None }
+    }
+
     /// Builds, or checks, the programs.
     pub fn run(self) -> Result<()> {
         let guests = repository().join("guests");
         if self.check {
-            return check(&guests);
+            return check_prebuilt(&guests);
         }
         let programs = self.select(programs::all(&guests)?)?;
         build(&guests, &programs, self.jobs)
@@ -52,7 +57,7 @@ impl Guests {
     }
 }
 
-fn check(guests: &Path) -> Result<()> {
+fn check_prebuilt(guests: &Path) -> Result<()> {
     let stale = stale(guests)?;
     if stale.is_empty() {
         return Ok(());
@@ -85,3 +90,6 @@ fn build(guests: &Path, programs: &[Program], jobs: Option<u32>) -> Result<()> {
     }
     provenance.write(guests)
 }
+
+#[cfg(test)]
+mod tests;

@@ -72,7 +72,9 @@ impl Lock {
     fn find(&self, dependency: &str) -> Option<&Locked> {
         let mut words = dependency.split(' ');
         let (name, version) = (words.next()?, words.next());
-        self.package.iter().find(|locked| locked.name == name && version.is_none_or(|version| version == locked.version))
+        self.package
+            .iter()
+            .find(|locked| locked.name == name && version.is_none_or(|version| version == locked.version))
     }
 
     /// Returns `package` and all that it depends on.

@@ -66,10 +66,12 @@ pub fn make(guests: &Path, rustc: &Path) -> Result<PathBuf> {
     }
     // Cheap, and its source is ours and may have changed.
     let source = guests.join("sysroot/libc_shim.rs");
-    let flags = ["--edition=2024", "--crate-type=lib", "-Copt-level=s", "-Cpanic=abort", "--target", TARGET];
+    let flags = ["--edition=2024", "--crate-type=lib", "-Copt-level=s", "-Ccodegen-units=1", "--target", TARGET];
     let emit = format!("--emit=obj={}", shim(&place).display());
     let sysroot = format!("--sysroot={}", place.display());
-    shell::run(Command::new(rustc).args(flags).args([emit, sysroot]).args(stable_paths(guests)?).arg(source))?;
+    let mut compile = Command::new(rustc);
+    compile.args(flags).args([emit, sysroot]).args(stable_paths(guests)?).arg(source).env("RUSTC_BOOTSTRAP", "1");
+    shell::run(&mut compile)?;
     Ok(place)
 }
 
@@ -84,7 +86,9 @@ fn build_std(guests: &Path, place: &Path, rustc: &Path) -> Result<Vec<PathBuf>> 
 
     let source = fs::canonicalize(STD_SOURCE).with_context(|| format!("cannot resolve {STD_SOURCE}"))?;
     let mut flags = stable_paths(guests)?;
-    flags.extend([STD_SOURCE.as_ref(), source.as_path()].map(|from| format!("--remap-path-prefix={}=/std", from.display())));
+    flags.extend(
+        [STD_SOURCE.as_ref(), source.as_path()].map(|from| format!("--remap-path-prefix={}=/std", from.display())),
+    );
     // Without bitcode in the libraries, link-time optimisation would stop at the border to std.
     flags.push("-Cembed-bitcode=yes".to_owned());
 

@@ -1,0 +1,62 @@
+//! Which crate may name what.
+
+use super::File;
+
+/// Words that the code below a directory does not use.
+struct Boundary {
+    inside: &'static str,
+    except: &'static [&'static str],
+    words: &'static [&'static str],
+    because: &'static str,
+}
+
+const BOUNDARIES: [Boundary; 4] = [
+    Boundary {
+        inside: "",
+        except: &["engine/", "benches/", "fuzz/"],
+        words: &["wasmtime::", "wasmtime_wasi::", "wiggle::"],
+        because: "only the engine knows the runtime",
+    },
+    Boundary {
+        inside: "host-api/src/",
+        except: &[],
+        words: &["tokio::", "async_std::", "wasmtime::", "std::thread"],
+        because: "host-api names no runtime",
+    },
+    Boundary {
+        inside: "kernel/src/",
+        except: &["kernel/src/clock", "kernel/src/fs/mount"],
+        words: &["std::fs", "std::net", "cap_std::", "tokio::"],
+        because: "the kernel does no I/O on the host except through fs/mount",
+    },
+    Boundary {
+        inside: "kernel/src/",
+        except: &["kernel/src/clock", "kernel/src/fs/mount"],
+        words: &["std::time", "SystemTime", "Instant::now", "rand::", "getrandom::"],
+        because: "time and randomness come from the clock alone",
+    },
+];
+
+/// Returns the lines that name what their crate must not know.
+pub fn broken(files: &[File]) -> Vec<String> {
+    BOUNDARIES.iter().flat_map(|boundary| files.iter().flat_map(|file| boundary.broken(file))).collect()
+}
+
+impl Boundary {
+    fn broken(&self, file: &File) -> Vec<String> {
+        let inside = file.is_rust() && file.path.starts_with(self.inside);
+        // This file has to name the words.
+        let excepted = file.path.starts_with("xtask/") || self.except.iter().any(|path| file.path.starts_with(path));
+        // Tests may prepare the host's files and compare with the host's clock.
+        if !inside
+            || excepted
+            || file.path.ends_with("/tests.rs")
+            || file.path.contains("/tests/") && !self.inside.is_empty()
+        {
+            return Vec::new();
+        }
+        let named = |line: &str| self.words.iter().find(|word| line.contains(**word));
+        let lines = file.code().filter_map(|(number, line)| Some((number, named(line)?)));
+        lines.map(|(number, word)| format!("{}:{number}: `{word}`: {}", file.path, self.because)).collect()
+    }
+}
