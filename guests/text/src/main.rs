@@ -5,7 +5,9 @@ mod glob;
 mod grep;
 mod io;
 mod locale;
+mod process;
 mod regex;
+mod sed;
 mod stat;
 
 use std::ffi::OsString;
@@ -19,6 +21,7 @@ const APPLETS: &[(&str, fn(Vec<String>) -> i32)] = &[
     ("grep", |args| grep::main("grep", args)),
     ("egrep", |args| grep::main("egrep", args)),
     ("fgrep", |args| grep::main("fgrep", args)),
+    ("sed", sed::main),
 ];
 
 /// Returns the name that messages begin with.
