@@ -71,6 +71,11 @@ impl<'a> Getopt<'a> {
         }
     }
 
+    /// Returns the arguments that have not been looked at.
+    pub fn rest(&self) -> &'a [String] {
+        &self.args[self.next..]
+    }
+
     /// Returns the operands; call it after the last option.
     pub fn operands(self) -> Vec<String> {
         self.operands

@@ -152,10 +152,9 @@ pub fn symlink(target: &str, link: &str) -> io::Result<()> {
 /// Sets the time of the last change of a file's content, and of its last read.
 ///
 /// # Errors
-/// Those of opening the file for writing and of setting its times.
+/// Those of opening the file and of setting its times.
 pub fn set_modified(path: &str, seconds: i64) -> io::Result<()> {
     use std::time::{Duration, UNIX_EPOCH};
     let time = UNIX_EPOCH + Duration::from_secs(seconds.max(0) as u64);
-    let file = std::fs::OpenOptions::new().append(true).open(path)?;
-    file.set_times(std::fs::FileTimes::new().set_modified(time).set_accessed(time))
+    std::fs::File::open(path)?.set_times(std::fs::FileTimes::new().set_modified(time).set_accessed(time))
 }

@@ -28,6 +28,33 @@ pub fn full((seconds, nanos): Stamp) -> String {
     format!("{}.{nanos:09} +0000", date_time(seconds))
 }
 
+/// Returns the seconds since 1970 of a date in UTC.
+pub fn seconds_of(year: i64, month: u32, day: u32) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let march_month = i64::from((month + 9) % 12);
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let day_of_year = (153 * march_month + 2) / 5 + i64::from(day) - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    (era * 146_097 + day_of_era - 719_468) * 86_400
+}
+
+/// Parses `2024-05-06`, with `T07:08:09`, ` 07:08` and a `Z` or `UTC` if there is one.
+pub fn parse(text: &str) -> Option<i64> {
+    let text = text.trim().trim_end_matches("UTC").trim_end_matches('Z').trim_end();
+    let (date, time) = text.split_once(['T', ' ']).unwrap_or((text, "0:0:0"));
+    let mut parts = date.splitn(3, '-');
+    let (year, month, day) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    let mut seconds = seconds_of(year, month, day);
+    for (part, unit) in time.split(':').zip([3600, 60, 1]) {
+        seconds += part.split('.').next()?.parse::<i64>().ok()? * unit;
+    }
+    Some(seconds)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -38,5 +65,14 @@ mod tests {
         assert_eq!(date_time(951_782_400), "2000-02-29 00:00:00");
         assert_eq!(date_time(-1), "1969-12-31 23:59:59");
         assert_eq!(full((1_714_979_289, 1)), "2024-05-06 07:08:09.000000001 +0000");
+    }
+
+    #[test]
+    fn dates_parse_to_what_they_print_as() {
+        for text in ["1970-01-01 00:00:00", "2000-02-29 12:34:56", "1969-12-31 23:59:59", "2100-03-01 00:00:01"] {
+            assert_eq!(date_time(parse(text).expect("a date")), text);
+        }
+        assert_eq!(parse("2024-05-06T07:08:09Z"), Some(1_714_979_289));
+        assert_eq!(parse("2024-13-01"), None);
     }
 }

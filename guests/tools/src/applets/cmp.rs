@@ -59,6 +59,7 @@ pub fn main(args: &[String]) -> Outcome {
     }
     let mut out = stdout();
     let (mut offset, mut line, mut differs) = (0_u64, 1_u64, false);
+    let mut at_line_start = false;
     while offset < limit {
         let mut pair = [None, None];
         for (slot, (input, name)) in pair.iter_mut().zip(inputs.iter_mut().zip(names)) {
@@ -70,7 +71,10 @@ pub fn main(args: &[String]) -> Outcome {
         offset += 1;
         match pair {
             [None, None] => break,
-            [Some(a), Some(b)] if a == b => line += u64::from(a == b'\n'),
+            [Some(a), Some(b)] if a == b => {
+                at_line_start = a == b'\n';
+                line += u64::from(at_line_start);
+            }
             [Some(a), Some(b)] => {
                 differs = true;
                 if silent {
@@ -84,7 +88,7 @@ pub fn main(args: &[String]) -> Outcome {
                     }
                     continue;
                 }
-                write!(out, "{} {} differ: {} {offset}, line {line}", names[0], names[1], unit(print_bytes))?;
+                write!(out, "{} {} differ: byte {offset}, line {line}", names[0], names[1])?;
                 if print_bytes {
                     write!(out, " is {a:3o} {} {b:3o} {}", printable(a), printable(b))?;
                 }
@@ -99,6 +103,9 @@ pub fn main(args: &[String]) -> Outcome {
                     match before {
                         0 => warn(format_args!("EOF on {short} which is empty")),
                         _ if verbose => warn(format_args!("EOF on {short} after byte {before}")),
+                        _ if at_line_start => {
+                            warn(format_args!("EOF on {short} after byte {before}, line {}", line - 1))
+                        }
                         _ => warn(format_args!("EOF on {short} after byte {before}, in line {line}")),
                     }
                 }
@@ -109,10 +116,6 @@ pub fn main(args: &[String]) -> Outcome {
     }
     out.flush()?;
     Ok(i32::from(differs))
-}
-
-fn unit(print_bytes: bool) -> &'static str {
-    if print_bytes { "byte" } else { "char" }
 }
 
 /// Shows a byte as `cat -v` does.

@@ -19,19 +19,30 @@ const LONG: [(&str, &str); 8] = [
 ];
 
 pub fn main(args: &[String]) -> Outcome {
-    let args = &split_arguments(args)?;
-    let mut options = Getopt::new(args, "+i0u:C:S:v", &LONG).usage_status(125);
     let (mut empty, mut zero, mut unset, mut dir) = (false, false, Vec::new(), None);
-    while let Some((key, value)) = options.next_option()? {
-        match key {
-            "i" => empty = true,
-            "0" => zero = true,
-            "u" => unset.extend(value),
-            "C" => dir = value,
-            _ => {}
+    let mut args = args.to_vec();
+    let mut operands = loop {
+        let mut split = None;
+        let mut options = Getopt::new(&args, "+i0u:C:S:v", &LONG).usage_status(125);
+        while let Some((key, value)) = options.next_option()? {
+            match key {
+                "i" => empty = true,
+                "0" => zero = true,
+                "u" => unset.extend(value),
+                "C" => dir = value,
+                "S" => {
+                    split = Some([split_words(&value.unwrap_or_default())?, options.rest().to_vec()].concat());
+                    break;
+                }
+                _ => {}
+            }
         }
-    }
-    let mut operands = options.operands();
+        // The words of `-S` stand where it stood, and may be options themselves.
+        match split {
+            Some(words) => args = words,
+            None => break options.operands(),
+        }
+    };
     if operands.first().is_some_and(|first| first == "-") {
         empty = true;
         operands.remove(0);
@@ -82,26 +93,7 @@ pub fn main(args: &[String]) -> Outcome {
     Err(Failure::new(status, format_args!("'{}': {errno}", operands[0])))
 }
 
-/// Replaces `-S text` (as in `#!/usr/bin/env -S cmd -x`) by the words of the text.
-fn split_arguments(args: &[String]) -> Result<Vec<String>, Failure> {
-    let Some(first) = args.first() else { return Ok(Vec::new()) };
-    let (text, rest) = if first == "-S" || first == "--split-string" {
-        match args.get(1) {
-            Some(text) => (text.as_str(), &args[2..]),
-            None => return Ok(args.to_vec()),
-        }
-    } else if let Some(text) = first.strip_prefix("--split-string=").or_else(|| first.strip_prefix("-S")) {
-        (text, &args[1..])
-    } else if let Some(text) = first.strip_prefix("-vS") {
-        (text, &args[1..])
-    } else {
-        return Ok(args.to_vec());
-    };
-    let mut words = split_words(text)?;
-    words.extend_from_slice(rest);
-    Ok(words)
-}
-
+/// Splits the text of `-S`, as in `#!/usr/bin/env -S cmd -x`, into words.
 fn split_words(text: &str) -> Result<Vec<String>, Failure> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;

@@ -71,7 +71,11 @@ pub fn main(args: &[String]) -> Outcome {
     let short = match short {
         Some(short) => short,
         None if operands.is_empty() => return Err(Failure::usage(2, "missing optstring argument")),
-        None => operands.remove(0),
+        // The way of older versions, which knew no quoting.
+        None => {
+            unquoted = true;
+            operands.remove(0)
+        }
     };
     if operands.first().is_some_and(|first| first == "--") {
         operands.remove(0);

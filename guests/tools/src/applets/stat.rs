@@ -21,11 +21,11 @@ const LONG: [(&str, &str); 6] = [
     ("cached=", "cached"),
 ];
 
-const DEFAULT: &str = "  File: %N\n  Size: %-10s\tBlocks: %-10b IO Block: %-6o %F\n\
+const DEFAULT: &str = "  File: %_\n  Size: %-10s\tBlocks: %-10b IO Block: %-6o %F\n\
     Device: %Hd,%Ld\tInode: %-11i Links: %h\n\
     Access: (%04a/%10.10A)  Uid: (%5u/%8U)   Gid: (%5g/%8G)\n\
     Access: %x\nModify: %y\nChange: %z\n Birth: %w\n";
-const DEFAULT_DEVICE: &str = "  File: %N\n  Size: %-10s\tBlocks: %-10b IO Block: %-6o %F\n\
+const DEFAULT_DEVICE: &str = "  File: %_\n  Size: %-10s\tBlocks: %-10b IO Block: %-6o %F\n\
     Device: %Hd,%Ld\tInode: %-11i Links: %-5h Device type: %Hr,%Lr\n\
     Access: (%04a/%10.10A)  Uid: (%5u/%8U)   Gid: (%5g/%8G)\n\
     Access: %x\nModify: %y\nChange: %z\n Birth: %w\n";
@@ -188,6 +188,9 @@ fn field(name: &str, found: &Stat, directive: &str) -> String {
         "i" => found.inode.to_string(),
         "m" => "/".into(),
         "n" => name.into(),
+        // What the default layout shows for a name; it has no letter of its own.
+        "_" if found.is_symlink() => format!("{name} -> {}", std::fs::read_link(name).unwrap_or_default().display()),
+        "_" => name.into(),
         "N" if found.is_symlink() => {
             let target = std::fs::read_link(name).unwrap_or_default();
             format!("{} -> {}", quote(name), quote(&target.to_string_lossy()))
@@ -213,17 +216,12 @@ fn field(name: &str, found: &Stat, directive: &str) -> String {
     }
 }
 
-/// Quotes a name as `stat` does: only where the shell would need it.
+/// Quotes a name for the shell.
 fn quote(name: &str) -> String {
     if name.contains('\'') && !name.contains(['"', '$', '`', '\\']) {
         return format!("\"{name}\"");
     }
-    let plain = |c: char| c.is_alphanumeric() || "_-./:,+@%^=".contains(c);
-    if !name.is_empty() && name.chars().all(plain) {
-        name.to_owned()
-    } else {
-        format!("'{}'", name.replace('\'', "'\\''"))
-    }
+    format!("'{}'", name.replace('\'', "'\\''"))
 }
 
 struct FileSystem(FsStats);

@@ -155,7 +155,7 @@ impl Patch {
         let deletes = if self.reverse { file.old_missing } else { file.new_missing };
         let original = match fs::read(&target) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && creates => Vec::new(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && (creates || operand.is_some()) => Vec::new(),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 writeln!(out, "can't find file to patch at input line 3\nNo file to patch.  Skipping patch.")?;
                 let count = file.hunks.len();
@@ -227,15 +227,10 @@ impl Patch {
             applied_to = start + new.len() - after;
         }
         let result: Vec<u8> = lines.concat();
-        if !self.dry_run && failed.len() < file.hunks.len() {
+        if !self.dry_run {
             let target = self.output.as_ref().unwrap_or(&target);
-            self.write(
-                target,
-                &original,
-                &result,
-                deletes && failed.is_empty(),
-                self.backup || inexact && !failed.is_empty(),
-            )?;
+            let backup = self.backup || inexact || !failed.is_empty();
+            self.write(target, &original, &result, deletes && failed.is_empty(), backup)?;
         }
         if failed.is_empty() { Ok(0) } else { self.reject(file, &target, &failed, "FAILED", out) }
     }
@@ -273,7 +268,7 @@ impl Patch {
         }
         let path = self.reject.clone().unwrap_or_else(|| format!("{target}.rej"));
         writeln!(out, " -- saving rejects to file {path}")?;
-        let mut text = format!("--- {}\n+++ {}\n", file.old, file.new).into_bytes();
+        let mut text = file.header.clone();
         for hunk in hunks {
             text.extend_from_slice(&hunk.text);
         }

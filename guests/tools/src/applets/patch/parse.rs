@@ -8,6 +8,8 @@ pub struct FilePatch {
     /// Whether the header says that there was no file before, or that there is none after: `/dev/null` or the epoch.
     pub old_missing: bool,
     pub new_missing: bool,
+    /// The header's two lines.
+    pub header: Vec<u8>,
     pub hunks: Vec<Hunk>,
 }
 
@@ -38,7 +40,8 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<FilePatch>, usize> {
         if is_header {
             let (old, old_missing) = header(lines[at]);
             let (new, new_missing) = header(lines[at + 1]);
-            files.push(FilePatch { old, new, old_missing, new_missing, hunks: Vec::new() });
+            let header = [lines[at], lines[at + 1]].concat();
+            files.push(FilePatch { old, new, old_missing, new_missing, header, hunks: Vec::new() });
             at += 2;
         } else if lines[at].starts_with(b"@@ -") {
             if files.is_empty() {
