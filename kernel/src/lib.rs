@@ -4,8 +4,11 @@
 //! files. That is what lets a sandbox be saved: its state is all here, and all of it is data.
 #![forbid(unsafe_code)]
 
+pub mod clock;
 pub mod errno;
+pub mod fs;
 pub mod pipe;
+pub mod tty;
 pub mod wait;
 
 pub use errno::Errno;

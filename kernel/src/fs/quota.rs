@@ -1,0 +1,66 @@
+//! How much a sandbox may keep in its files, and how much it does.
+
+use crate::Errno;
+
+/// The bounds of one file system. Past one, an operation fails with the errno named here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// Bytes of content held beyond the image: written chunks and symlink targets. Holes are free. `NOSPC`.
+    pub bytes: u64,
+    /// Inodes beyond the image. As on tmpfs, each further hard link costs one too. `NOSPC`.
+    pub inodes: u64,
+    /// The size of one file in bytes, holes included. `FBIG`.
+    pub file_bytes: u64,
+    /// The length of a path in bytes, with the NUL that ends it in C. `NAMETOOLONG`.
+    pub path_bytes: usize,
+}
+
+impl Default for Quota {
+    fn default() -> Self {
+        Self { bytes: 1 << 30, inodes: 1 << 20, file_bytes: 1 << 40, path_bytes: 4096 }
+    }
+}
+
+/// What the tree holds beyond its image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Bytes of content, those of files that are unlinked but still open included.
+    pub bytes: u64,
+    /// Inodes, and hard links beyond the first.
+    pub inodes: u64,
+}
+
+impl Usage {
+    /// Returns the bytes that may still be written.
+    pub(crate) fn bytes_left(&self, quota: &Quota) -> u64 {
+        quota.bytes.saturating_sub(self.bytes)
+    }
+
+    /// Checks that one more inode may be made.
+    pub(crate) fn check_inode(&self, quota: &Quota) -> Result<(), Errno> {
+        if self.inodes < quota.inodes { Ok(()) } else { Err(Errno::Nospc) }
+    }
+
+    pub(crate) fn add(&mut self, other: Self) {
+        self.bytes += other.bytes;
+        self.inodes += other.inodes;
+    }
+
+    pub(crate) fn subtract(&mut self, other: Self) {
+        self.bytes -= other.bytes;
+        self.inodes -= other.inodes;
+    }
+}
+
+/// The numbers of `df`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SpaceInfo {
+    /// Bytes that the file system may hold.
+    pub bytes_total: u64,
+    /// Bytes that it holds.
+    pub bytes_used: u64,
+    /// Inodes that it may have.
+    pub inodes_total: u64,
+    /// Inodes that it has.
+    pub inodes_used: u64,
+}
