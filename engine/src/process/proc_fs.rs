@@ -167,11 +167,14 @@ fn of_sandbox(table: &Table, name: &str) -> String {
             format!("0.00 0.00 0.00 {running}/{} {last}\n", processes.len())
         }
         "version" => format!("Stillbox version {}\n", env!("CARGO_PKG_VERSION")),
-        "mounts" => table.fs.mounts().iter().fold(String::from("stillbox / stillbox rw 0 0\n"), |mut text, mount| {
-            let mode = if mount.read_only { "ro" } else { "rw" };
-            let _ = writeln!(text, "{} {} {} {mode} 0 0", mount.kind, mount.path, mount.kind);
+        "mounts" => {
+            let mut text = String::from("stillbox / stillbox rw 0 0\n");
+            for (path, is_host) in table.fs.mounts() {
+                let (source, kind) = if is_host { ("host", "host") } else { ("proc", "proc") };
+                let _ = writeln!(text, "{source} {path} {kind} rw 0 0");
+            }
             text
-        }),
+        }
         _ => String::new(),
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use stillbox_kernel::Errno;
 use stillbox_kernel::wait::thread_waker;
-use wasmtime::{Instance, ResourceLimiter, Store, StoreContextMut, TypedFunc, UpdateDeadline};
+use wasmtime::{Instance, Memory, ResourceLimiter, Store, StoreContextMut, TypedFunc, UpdateDeadline};
 
 use crate::process::{Departure, Exit, Process, Signal, exit};
 use crate::program::{Invocation, Program};
@@ -25,6 +25,8 @@ pub(crate) struct Guest {
     /// The name of the exported signal handler.
     pub(crate) signal_handler: String,
     instance: Option<Instance>,
+    /// The memory that the guest exports, once a call has looked it up.
+    pub(crate) memory: Option<Memory>,
     memory_limit_bytes: u64,
 }
 
@@ -72,6 +74,7 @@ fn run_program(process: &Arc<Process>, invocation: &Arc<Invocation>) -> Departur
         invocation: invocation.clone(),
         signal_handler: SIGNAL_HANDLER.to_owned(),
         instance: None,
+        memory: None,
         memory_limit_bytes: process.table.limits.process_memory_bytes,
     };
     // What the last program of an exec held is free again.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use stillbox_kernel::Errno;
-use stillbox_kernel::fs::{Access, FileSystem};
+use stillbox_kernel::fs::{At, FileSystem, OpenOptions, Opened};
 
 use crate::program::{Program, ProgramError, Programs};
 use crate::wasi::files::Cwd;
@@ -136,14 +136,19 @@ fn find(fs: &FileSystem, cwd: &Cwd, name: &str, search: Option<&str>) -> Result<
 }
 
 fn open(fs: &FileSystem, cwd: &Cwd, path: &str) -> Result<Executable, Errno> {
-    let file = fs.open_executable(cwd.dir(), path)?;
+    let at = At::directory(cwd.dir(), 0);
+    let options = OpenOptions { read: true, ..OpenOptions::default() };
+    let file = match fs.open(at, path, &options)? {
+        Opened::File(file) => file,
+        _ => return Err(Errno::Acces),
+    };
     let contents = file.contents()?;
     // WASI has no way to set permission bits, so a guest's compiler couldn't make what it writes executable: a module is
     // executable as it is.
-    if file.access() != Access::Executable && !contents.starts_with(b"\0asm") {
+    if !file.stat()?.is_executable() && !contents.starts_with(b"\0asm") {
         return Err(Errno::Acces);
     }
-    Ok(Executable { path: path.to_owned(), content_id: file.content_id(), contents })
+    Ok(Executable { path: path.to_owned(), content_id: file.content_id()?, contents })
 }
 
 /// Returns the interpreter of a script and its option, if the file starts with `#!`.

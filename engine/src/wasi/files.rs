@@ -43,11 +43,8 @@ impl Cwd {
 
     /// Returns the working directory that a `chdir` leads to.
     pub(crate) fn change(&self, process: &Process, path: &str) -> std::result::Result<Self, Errno> {
-        let options = OpenOptions { read: true, directory: true, ..OpenOptions::default() };
-        match process.table.fs.open(At::directory(&self.dir, process.pid), path, options)? {
-            Opened::Dir(dir) => Ok(Self::new(dir)),
-            _ => Err(Errno::Notdir),
-        }
+        let at = At::directory(&self.dir, process.pid);
+        process.table.fs.open_directory(at, path).map(Self::new)
     }
 }
 
@@ -83,10 +80,10 @@ pub(crate) fn open(
         directory: oflags.contains(types::Oflags::DIRECTORY),
         mode: FILE_MODE & !process.umask.load(Ordering::Acquire),
     };
-    let object = match process.table.fs.open(At::directory(dir, process.pid), path, options)? {
+    let object = match process.table.fs.open(At::directory(dir, process.pid), path, &options)? {
         Opened::File(file) => Object::File(file),
-        Opened::Dir(dir) => Object::Dir(dir),
-        Opened::Device(device) => match device.descriptor() {
+        Opened::Directory(dir) => Object::Dir(dir),
+        Opened::Device(device, _) => match device.descriptor() {
             Some(fd) => return Ok(process.fds.lock().get(fd)?),
             None => Object::Device(device),
         },
@@ -127,7 +124,7 @@ pub(super) fn seek(
     whence: types::Whence,
 ) -> std::result::Result<u64, Errno> {
     let end = match &description.object {
-        Object::File(file) => file.len(),
+        Object::File(file) => file.size()?,
         Object::Input(bytes) => bytes.len() as u64,
         // Devices have no position, and say so by leaving it at 0, as on Linux.
         Object::Device(_) => return Ok(0),
@@ -215,17 +212,15 @@ pub(super) fn read_dir(
     cookie: u64,
 ) -> Result<u32> {
     let mut out = Vec::with_capacity((buf_len as usize).min(64 << 10));
-    let mut cookie = cookie;
-    while out.len() < buf_len as usize {
-        let Some(entry) = dir.entry_after(cookie)? else { break };
-        cookie = entry.next;
+    dir.read(cookie, |entry| {
         out.extend_from_slice(&entry.next.to_le_bytes());
         out.extend_from_slice(&entry.inode.to_le_bytes());
         out.extend_from_slice(&(entry.name.len() as u32).to_le_bytes());
         out.push(preview1_type(entry.file_type) as u8);
         out.extend_from_slice(&[0; 3]);
         out.extend_from_slice(entry.name.as_bytes());
-    }
+        out.len() < buf_len as usize
+    })?;
     debug_assert_eq!(types::Dirent::guest_size(), 24);
     out.truncate(buf_len as usize);
     guest::write_bytes(memory, buf, &out)?;
@@ -274,11 +269,11 @@ impl<'a> Below<'a> {
     }
 
     pub(super) fn link(&self, follow: bool, new: &Self) -> Result<()> {
-        Ok(self.fs().link(self.at()?, self.path, follow, new.at()?, new.path)?)
+        Ok(self.fs().link((self.at()?, self.path), follow, (new.at()?, new.path))?)
     }
 
     pub(super) fn rename(&self, new: &Self) -> Result<()> {
-        Ok(self.fs().rename(self.at()?, self.path, new.at()?, new.path)?)
+        Ok(self.fs().rename((self.at()?, self.path), (new.at()?, new.path))?)
     }
 
     pub(super) fn symlink(&self, target: &str) -> Result<()> {
@@ -298,7 +293,7 @@ impl<'a> Below<'a> {
     }
 
     pub(super) fn space(&self) -> Result<types::FsSpace> {
-        let space = self.fs().space(self.at()?, self.path)?;
+        let space = self.fs().space_at(self.at()?, self.path)?;
         Ok(types::FsSpace {
             bytes_total: space.bytes_total,
             bytes_used: space.bytes_used,

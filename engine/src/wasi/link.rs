@@ -1,29 +1,134 @@
 //! Linking: every function of the three namespaces, and stubs for the rest of theirs.
 
 use stillbox_kernel::Errno;
-use wasmtime::{Caller, ExternType, ImportType, Linker, Val, ValType};
+use wasmtime::{Caller, Extern, ExternType, ImportType, Linker, Memory, Val, ValType};
+use wiggle::GuestMemory;
 
 use crate::process::Guest;
 use crate::program::ProgramError;
+use crate::wasi::abi;
 
-wiggle::wasmtime_integration!({
-    witx: [
-        "witx/wasi_snapshot_preview1.witx",
-        "witx/wasix_32v1.witx",
-        "witx/stillbox_v1.witx",
-    ],
-    target: crate::wasi::abi,
-    errors: { errno => trappable Error },
-});
+/// Links functions of a namespace by their signatures at the level of wasm, which follow from the witx text.
+///
+/// `wiggle` could generate this too, but its code looks the memory up by name in each call, and is only there with
+/// `wasmtime`'s component model.
+macro_rules! link {
+    ($linker:ident, $module:ident: $($name:ident($($arg:ident: $ty:ty),*) -> $result:ty;)*) => {$(
+        $linker.func_wrap(
+            stringify!($module),
+            stringify!($name),
+            |mut caller: Caller<'_, Guest>, $($arg: $ty),*| -> wasmtime::Result<$result> {
+                let memory = memory_of(&mut caller)?;
+                let (memory, guest) = memory.data_and_store_mut(&mut caller);
+                abi::$module::$name(guest, &mut GuestMemory::Unshared(memory), $($arg),*)
+            },
+        )?;
+    )*};
+}
 
 /// The namespaces that a guest may know more of than there is: what is missing in them answers "not implemented".
 const KNOWN: [&str; 4] = ["wasi_snapshot_preview1", "wasix_32v1", "wasix_64v1", "stillbox_v1"];
 
+/// Returns the memory of the guest that calls.
+fn memory_of(caller: &mut Caller<'_, Guest>) -> wasmtime::Result<Memory> {
+    if let Some(memory) = caller.data().memory {
+        return Ok(memory);
+    }
+    match caller.get_export("memory") {
+        Some(Extern::Memory(memory)) => {
+            caller.data_mut().memory = Some(memory);
+            Ok(memory)
+        }
+        _ => Err(wasmtime::Error::msg("the module exports no memory")),
+    }
+}
+
 /// Adds all functions of the ABI.
 pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-    add_wasi_snapshot_preview1_to_linker(linker, |guest| guest)?;
-    add_wasix_32v1_to_linker(linker, |guest| guest)?;
-    add_stillbox_v1_to_linker(linker, |guest| guest)
+    link! {
+        linker, wasi_snapshot_preview1:
+        args_get(a: i32, b: i32) -> i32;
+        args_sizes_get(a: i32, b: i32) -> i32;
+        environ_get(a: i32, b: i32) -> i32;
+        environ_sizes_get(a: i32, b: i32) -> i32;
+        clock_res_get(a: i32, b: i32) -> i32;
+        clock_time_get(a: i32, b: i64, c: i32) -> i32;
+        fd_advise(a: i32, b: i64, c: i64, d: i32) -> i32;
+        fd_allocate(a: i32, b: i64, c: i64) -> i32;
+        fd_close(a: i32) -> i32;
+        fd_datasync(a: i32) -> i32;
+        fd_fdstat_get(a: i32, b: i32) -> i32;
+        fd_fdstat_set_flags(a: i32, b: i32) -> i32;
+        fd_fdstat_set_rights(a: i32, b: i64, c: i64) -> i32;
+        fd_filestat_get(a: i32, b: i32) -> i32;
+        fd_filestat_set_size(a: i32, b: i64) -> i32;
+        fd_filestat_set_times(a: i32, b: i64, c: i64, d: i32) -> i32;
+        fd_pread(a: i32, b: i32, c: i32, d: i64, e: i32) -> i32;
+        fd_prestat_get(a: i32, b: i32) -> i32;
+        fd_prestat_dir_name(a: i32, b: i32, c: i32) -> i32;
+        fd_pwrite(a: i32, b: i32, c: i32, d: i64, e: i32) -> i32;
+        fd_read(a: i32, b: i32, c: i32, d: i32) -> i32;
+        fd_readdir(a: i32, b: i32, c: i32, d: i64, e: i32) -> i32;
+        fd_renumber(a: i32, b: i32) -> i32;
+        fd_seek(a: i32, b: i64, c: i32, d: i32) -> i32;
+        fd_sync(a: i32) -> i32;
+        fd_tell(a: i32, b: i32) -> i32;
+        fd_write(a: i32, b: i32, c: i32, d: i32) -> i32;
+        path_create_directory(a: i32, b: i32, c: i32) -> i32;
+        path_filestat_get(a: i32, b: i32, c: i32, d: i32, e: i32) -> i32;
+        path_filestat_set_times(a: i32, b: i32, c: i32, d: i32, e: i64, f: i64, g: i32) -> i32;
+        path_link(a: i32, b: i32, c: i32, d: i32, e: i32, f: i32, g: i32) -> i32;
+        path_open(a: i32, b: i32, c: i32, d: i32, e: i32, f: i64, g: i64, h: i32, i: i32) -> i32;
+        path_readlink(a: i32, b: i32, c: i32, d: i32, e: i32, f: i32) -> i32;
+        path_remove_directory(a: i32, b: i32, c: i32) -> i32;
+        path_rename(a: i32, b: i32, c: i32, d: i32, e: i32, f: i32) -> i32;
+        path_symlink(a: i32, b: i32, c: i32, d: i32, e: i32) -> i32;
+        path_unlink_file(a: i32, b: i32, c: i32) -> i32;
+        poll_oneoff(a: i32, b: i32, c: i32, d: i32) -> i32;
+        proc_exit(a: i32) -> ();
+        proc_raise(a: i32) -> i32;
+        sched_yield() -> i32;
+        random_get(a: i32, b: i32) -> i32;
+        sock_accept(a: i32, b: i32, c: i32) -> i32;
+        sock_recv(a: i32, b: i32, c: i32, d: i32, e: i32, f: i32) -> i32;
+        sock_send(a: i32, b: i32, c: i32, d: i32, e: i32) -> i32;
+        sock_shutdown(a: i32, b: i32) -> i32;
+    }
+    link! {
+        linker, wasix_32v1:
+        proc_spawn3(a: i32, b: i32, c: i32, d: i32, e: i32, f: i32, g: i32, h: i32, i: i32, j: i32, k: i32, l: i32, m: i32, n: i32) -> i32;
+        proc_exec4(a: i32, b: i32, c: i32, d: i32, e: i32, f: i32, g: i32, h: i32, i: i32) -> i32;
+        proc_join(a: i32, b: i32, c: i32) -> i32;
+        proc_signal(a: i32, b: i32) -> i32;
+        proc_id(a: i32) -> i32;
+        proc_parent(a: i32, b: i32) -> i32;
+        proc_exit2(a: i32) -> ();
+        fd_dup(a: i32, b: i32) -> i32;
+        fd_dup2(a: i32, b: i32, c: i32, d: i32) -> i32;
+        fd_pipe(a: i32, b: i32) -> i32;
+        fd_fdflags_get(a: i32, b: i32) -> i32;
+        fd_fdflags_set(a: i32, b: i32) -> i32;
+        getcwd(a: i32, b: i32) -> i32;
+        chdir(a: i32, b: i32) -> i32;
+        tty_get(a: i32) -> i32;
+        tty_set(a: i32) -> i32;
+        callback_signal(a: i32, b: i32) -> ();
+        thread_sleep(a: i64) -> i32;
+        thread_parallelism(a: i32) -> i32;
+    }
+    link! {
+        linker, stillbox_v1:
+        path_mode_get(a: i32, b: i32, c: i32, d: i32, e: i32) -> i32;
+        fd_mode_get(a: i32, b: i32) -> i32;
+        path_mode_set(a: i32, b: i32, c: i32, d: i32, e: i32) -> i32;
+        umask_set(a: i32, b: i32) -> i32;
+        path_fs_get(a: i32, b: i32, c: i32, d: i32) -> i32;
+        signal_action(a: i32, b: i32) -> i32;
+        proc_group_get(a: i32, b: i32) -> i32;
+        proc_group_set(a: i32, b: i32) -> i32;
+        proc_group_signal(a: i32, b: i32) -> i32;
+    }
+    Ok(())
 }
 
 /// Gives an import that the linker doesn't have a function that returns [`Errno::Nosys`], if its namespace is a known

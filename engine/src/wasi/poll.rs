@@ -126,7 +126,8 @@ fn poll_ready(cx: &mut Context<'_>, description: &Description, to_read: bool) ->
         (Object::Tty(tty), true) => tty.input().poll_ready(cx).map(Ok),
         (Object::Tty(tty), false) => tty.output().poll_ready(cx).map(Ok),
         (Object::File(file), true) => {
-            let left = file.len().saturating_sub(*description.position.lock());
+            let Ok(len) = file.size() else { return Poll::Ready(Err(Errno::Io)) };
+            let left = len.saturating_sub(*description.position.lock());
             let bytes = usize::try_from(left).unwrap_or(usize::MAX);
             Poll::Ready(Ok(Readiness { bytes, hangup: false }))
         }

@@ -161,7 +161,7 @@ impl wasi_snapshot_preview1::WasiSnapshotPreview1 for Guest {
         let description = self.description(fd)?;
         files::require_readable(&description)?;
         let file = files::positional(&description)?;
-        guest::read_into(memory, iovs, |buf, done| Ok(file.read_at(buf, offset.saturating_add(done))?))
+        guest::read_into(memory, iovs, |buf, done| Ok(file.read_at(offset.saturating_add(done), buf)?))
     }
 
     fn fd_pwrite(
@@ -176,7 +176,7 @@ impl wasi_snapshot_preview1::WasiSnapshotPreview1 for Guest {
         let file = files::positional(&description)?;
         guest::write_from(memory, iovs, |buf, done| {
             let offset = offset.checked_add(done).ok_or(Errno::Fbig)?;
-            Ok(file.write_at(buf, offset)?)
+            Ok(file.write_at(offset, buf)?)
         })
     }
 

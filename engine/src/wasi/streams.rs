@@ -14,7 +14,7 @@ pub(crate) fn read(process: &Process, description: &Description, buf: &mut [u8])
     match &description.object {
         Object::File(file) => {
             let mut position = description.position.lock();
-            let count = file.read_at(buf, *position)?;
+            let count = file.read_at(*position, buf)?;
             *position += count as u64;
             Ok(count)
         }
@@ -62,10 +62,11 @@ pub(crate) fn write(process: &Process, description: &Description, buf: &[u8]) ->
         Object::File(file) => {
             let mut position = description.position.lock();
             if description.is_append() {
-                *position = file.append(buf)?;
-                return Ok(buf.len());
+                let (at, count) = file.append(buf)?;
+                *position = at + count as u64;
+                return Ok(count);
             }
-            let count = file.write_at(buf, *position)?;
+            let count = file.write_at(*position, buf)?;
             *position += count as u64;
             Ok(count)
         }
