@@ -1,0 +1,167 @@
+//! A process as the API knows it: what the host started, with its pipes to the host and how it ended.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Wake, Waker};
+
+use parking_lot::Mutex;
+use stillbox_api::{ProcessInfo, ProcessStatus};
+use stillbox_kernel::pipe::PipeWriter;
+use stillbox_kernel::wait::WaitSet;
+
+use crate::process::output::Output;
+use crate::process::{Exit, Pid, Process, Signal};
+use crate::sandbox::idle::Busy;
+use crate::timers::Timer;
+
+/// A process that the host started, running or ended.
+pub(crate) struct Job {
+    pub(crate) process: Arc<Process>,
+    pub(crate) output: Arc<Output>,
+    pub(crate) name: Option<String>,
+    command: String,
+    args: Vec<String>,
+    /// The host's end of standard input, if that is a pipe and hasn't been closed.
+    pub(crate) stdin: Mutex<Option<PipeWriter>>,
+    /// What happens to the process when its time is up.
+    deadline: Mutex<Option<Timer>>,
+    timed_out: AtomicBool,
+    /// Keeps the sandbox from counting as idle.
+    busy: Mutex<Option<Busy>>,
+    end: OnceLock<End>,
+    ended: WaitSet,
+}
+
+/// How a job ended, and when.
+#[derive(Clone, Copy)]
+pub(crate) struct End {
+    pub(crate) status: ProcessStatus,
+    pub(crate) timed_out: bool,
+    at_ms: u64,
+}
+
+/// What the host knows of a job beside its process.
+pub(crate) struct Record {
+    pub(crate) output: Arc<Output>,
+    pub(crate) stdin: Option<PipeWriter>,
+    pub(crate) name: Option<String>,
+    pub(crate) command: String,
+    pub(crate) args: Vec<String>,
+    pub(crate) busy: Busy,
+}
+
+impl Job {
+    /// Returns the job of a process that was just started, and has it take note of the process's end.
+    pub(super) fn new(process: Arc<Process>, record: Record) -> Arc<Self> {
+        let Record { output, stdin, name, command, args, busy } = record;
+        let job = Arc::new(Self {
+            process,
+            output,
+            name,
+            command,
+            args,
+            stdin: Mutex::new(stdin),
+            deadline: Mutex::default(),
+            timed_out: false.into(),
+            busy: Mutex::new(Some(busy)),
+            end: OnceLock::new(),
+            ended: WaitSet::default(),
+        });
+        // The waker is the job itself: it does what is to be done on the thread of the process, at once, and without a
+        // task that somebody would have to run.
+        let waker = Waker::from(job.clone());
+        if let Poll::Ready(exit) = job.process.poll_exit(&mut Context::from_waker(&waker)) {
+            job.finish(status_of(exit));
+        }
+        job
+    }
+
+    pub(crate) fn pid(&self) -> Pid {
+        self.process.pid
+    }
+
+    /// Returns how the job ended; `None` while it runs.
+    pub(crate) fn end(&self) -> Option<End> {
+        self.end.get().copied()
+    }
+
+    /// Waits for the end.
+    pub(crate) fn poll_end(&self, cx: &mut Context<'_>) -> Poll<End> {
+        if self.end().is_none() {
+            self.ended.register(cx);
+        }
+        self.end().map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// Kills the process and all its descendants, those that left its group too.
+    pub(crate) fn kill(&self) {
+        self.process.table.kill_job(self.pid());
+    }
+
+    /// Kills as [`kill`](Self::kill), because the command's own timeout has passed.
+    pub(super) fn time_out(&self) {
+        // A process that ends at this moment has ended by itself.
+        if self.end().is_none() {
+            self.timed_out.store(true, Ordering::Release);
+            self.kill();
+        }
+    }
+
+    /// Sets what happens when the job's time is up, unless it has ended by then.
+    pub(super) fn set_deadline(&self, timer: Timer) {
+        *self.deadline.lock() = Some(timer);
+        if self.end().is_some() {
+            self.deadline.lock().take();
+        }
+    }
+
+    /// Takes note of the end: followers end, the pipe is closed, waiters are woken. Only the first end counts.
+    pub(super) fn finish(&self, status: ProcessStatus) {
+        let at_ms = self.process.table.clock.wall_ns() / 1_000_000;
+        let killed = status == ProcessStatus::Signaled(Signal::KILL.number().into());
+        let timed_out = killed && self.timed_out.load(Ordering::Acquire);
+        // The pipe goes first, so that whoever learns of the end finds it closed.
+        drop(self.stdin.lock().take());
+        if self.end.set(End { status, timed_out, at_ms }).is_err() {
+            return;
+        }
+        self.output.close(at_ms);
+        let deadline = self.deadline.lock().take();
+        drop(deadline);
+        let busy = self.busy.lock().take();
+        drop(busy);
+        self.ended.wake();
+    }
+
+    /// Returns what is known about the process now.
+    pub(crate) fn info(&self) -> ProcessInfo {
+        let end = self.end();
+        ProcessInfo {
+            pid: self.pid(),
+            name: self.name.clone(),
+            status: end.map_or(ProcessStatus::Running, |end| end.status),
+            timed_out: end.is_some_and(|end| end.timed_out),
+            stdin_writable: self.stdin.lock().is_some(),
+            command: self.command.clone(),
+            args: self.args.clone(),
+            started_at_ms: self.process.started_ns / 1_000_000,
+            ended_at_ms: end.map(|end| end.at_ms),
+        }
+    }
+}
+
+impl Wake for Job {
+    fn wake(self: Arc<Self>) {
+        if let Some(exit) = self.process.exit() {
+            self.finish(status_of(exit));
+        }
+    }
+}
+
+/// Returns what the API says of an end. As on Unix, an exit code has eight bits.
+fn status_of(exit: Exit) -> ProcessStatus {
+    match exit {
+        Exit::Code(code) => ProcessStatus::Exited((code & 0xff) as i32),
+        Exit::Signal(signal) => ProcessStatus::Signaled(signal.number().into()),
+    }
+}

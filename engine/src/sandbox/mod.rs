@@ -1,0 +1,226 @@
+//! Sandboxes.
+//!
+//! ```text
+//!   Sandbox (a handle) --> Inner (state.rs: status, name)
+//!                             |  while it runs
+//!                             v
+//!                           Live: process table with the files, and the jobs (job.rs: what the host started)
+//!                             |
+//!     boot.rs makes it; start.rs, run.rs, processes.rs, files.rs: what the API does with it; idle.rs ends it
+//! ```
+
+pub(crate) mod boot;
+pub(crate) mod files;
+pub(crate) mod idle;
+pub(crate) mod job;
+pub(crate) mod jobs;
+pub(crate) mod processes;
+pub(crate) mod run;
+pub(crate) mod start;
+pub(crate) mod state;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use stillbox_api::{
+    AsyncSandbox, Command, CommandResult, DirectoryEntry, FileError, LifecycleError, OutputEvents, OutputResponse,
+    OutputStream, ProcessError, ProcessInfo, ProcessRef, SandboxInfo, SandboxStatus, SandboxUpdate, Signal,
+    TerminationReason, WrongStatus,
+};
+
+use crate::engine::Shared;
+use crate::process::Table;
+use crate::sandbox::idle::Idle;
+use crate::sandbox::jobs::Jobs;
+use crate::sandbox::state::Inner;
+use crate::timers::Timers;
+use crate::wasi::files::Cwd;
+
+/// What there is of a sandbox while it runs.
+pub(crate) struct Live {
+    id: String,
+    pub(crate) table: Arc<Table>,
+    jobs: Jobs,
+    timers: Timers,
+    /// The environment of processes that the host starts.
+    env: BTreeMap<String, String>,
+    /// Where they start, and where relative paths of the API begin.
+    cwd: Cwd,
+    idle: Arc<Idle>,
+    over: AtomicBool,
+}
+
+impl Live {
+    /// Takes note that the sandbox was used just now.
+    fn touch(&self) {
+        self.idle.touch();
+    }
+
+    fn set_idle_timeout(&self, timeout: Option<Duration>) {
+        self.idle.set_timeout(timeout);
+    }
+
+    /// Kills everything, and resolves every wait for it.
+    fn close(&self) {
+        self.over.store(true, Ordering::Release);
+        self.table.close();
+        self.jobs.finish_all();
+    }
+
+    /// Returns whether the sandbox has ended meanwhile.
+    fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+
+    fn over(&self) -> WrongStatus {
+        WrongStatus { id: self.id.clone(), status: SandboxStatus::Terminated }
+    }
+}
+
+/// A handle on a sandbox of an [`Engine`](crate::Engine).
+pub(crate) struct Sandbox {
+    engine: Arc<Shared>,
+    inner: Arc<Inner>,
+    /// Whether the sandbox ends with this handle.
+    owns: bool,
+}
+
+impl Sandbox {
+    pub(crate) fn new(engine: Arc<Shared>, inner: Arc<Inner>, owns: bool) -> Arc<Self> {
+        Arc::new(Self { engine, inner, owns })
+    }
+
+    fn live(&self) -> Result<Arc<Live>, WrongStatus> {
+        self.inner.live()
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        if self.owns {
+            self.inner.terminate(TerminationReason::Requested);
+        }
+    }
+}
+
+#[async_trait]
+impl AsyncSandbox for Sandbox {
+    fn id(&self) -> &str {
+        &self.inner.id
+    }
+
+    fn name(&self) -> Option<String> {
+        self.inner.name()
+    }
+
+    async fn info(&self) -> Result<SandboxInfo, LifecycleError> {
+        Ok(self.inner.info())
+    }
+
+    async fn status(&self) -> Result<SandboxStatus, LifecycleError> {
+        Ok(self.inner.status())
+    }
+
+    async fn status_changed(&self, from: SandboxStatus) -> Result<SandboxStatus, LifecycleError> {
+        if from == SandboxStatus::Terminated {
+            return Err(self.inner.wrong_status(from).into());
+        }
+        Ok(self.inner.changed_from(from).await)
+    }
+
+    async fn update(&self, update: SandboxUpdate) -> Result<SandboxInfo, LifecycleError> {
+        self.live()?;
+        self.engine.update(&self.inner, update)?;
+        Ok(self.inner.info())
+    }
+
+    async fn terminate(&self) -> Result<(), LifecycleError> {
+        self.inner.terminate(TerminationReason::Requested);
+        Ok(())
+    }
+
+    async fn run(&self, command: Command) -> Result<CommandResult, ProcessError> {
+        self.live()?.run(command).await
+    }
+
+    async fn start_process(&self, command: Command) -> Result<ProcessInfo, ProcessError> {
+        Ok(self.live()?.start(command).await?.info())
+    }
+
+    async fn list_processes(&self) -> Result<Vec<ProcessInfo>, ProcessError> {
+        Ok(self.live()?.list_processes())
+    }
+
+    async fn get_process(&self, process: ProcessRef<'_>) -> Result<ProcessInfo, ProcessError> {
+        Ok(self.live()?.jobs.find(process)?.info())
+    }
+
+    async fn wait_process(&self, process: ProcessRef<'_>) -> Result<ProcessInfo, ProcessError> {
+        self.live()?.wait_process(process).await
+    }
+
+    async fn kill_process(&self, process: ProcessRef<'_>) -> Result<(), ProcessError> {
+        self.live()?.kill_process(process)
+    }
+
+    async fn send_signal(&self, process: ProcessRef<'_>, signal: Signal) -> Result<(), ProcessError> {
+        self.live()?.send_signal(process, signal)
+    }
+
+    async fn write_stdin(&self, process: ProcessRef<'_>, data: Bytes) -> Result<(), ProcessError> {
+        self.live()?.write_stdin(process, data).await
+    }
+
+    async fn close_stdin(&self, process: ProcessRef<'_>) -> Result<(), ProcessError> {
+        self.live()?.close_stdin(process)
+    }
+
+    async fn get_stdout(&self, process: ProcessRef<'_>) -> Result<OutputResponse, ProcessError> {
+        self.live()?.get_output(process, Some(OutputStream::Stdout))
+    }
+
+    async fn get_stderr(&self, process: ProcessRef<'_>) -> Result<OutputResponse, ProcessError> {
+        self.live()?.get_output(process, Some(OutputStream::Stderr))
+    }
+
+    async fn get_output(&self, process: ProcessRef<'_>) -> Result<OutputResponse, ProcessError> {
+        self.live()?.get_output(process, None)
+    }
+
+    async fn follow_stdout(&self, process: ProcessRef<'_>) -> Result<OutputEvents, ProcessError> {
+        self.live()?.follow_output(process, Some(OutputStream::Stdout))
+    }
+
+    async fn follow_stderr(&self, process: ProcessRef<'_>) -> Result<OutputEvents, ProcessError> {
+        self.live()?.follow_output(process, Some(OutputStream::Stderr))
+    }
+
+    async fn follow_output(&self, process: ProcessRef<'_>) -> Result<OutputEvents, ProcessError> {
+        self.live()?.follow_output(process, None)
+    }
+
+    async fn read_file(&self, path: &str) -> Result<Bytes, FileError> {
+        self.live()?.read_file(path)
+    }
+
+    async fn write_file(&self, path: &str, content: Bytes) -> Result<(), FileError> {
+        self.live()?.write_file(path, content)
+    }
+
+    async fn upload_file(&self, host_path: &Path, path: &str) -> Result<(), FileError> {
+        self.live()?.upload_file(host_path, path).await
+    }
+
+    async fn delete_file(&self, path: &str) -> Result<(), FileError> {
+        self.live()?.delete_file(path)
+    }
+
+    async fn list_directory(&self, path: &str) -> Result<Vec<DirectoryEntry>, FileError> {
+        self.live()?.list_directory(path)
+    }
+}

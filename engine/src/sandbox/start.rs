@@ -1,0 +1,168 @@
+//! From a command to a running process.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use stillbox_api::{Command, InputMode, OutputMode, OutputStream, ProcessError, Unsupported};
+use stillbox_kernel::Errno;
+use stillbox_kernel::fs::{At, Device};
+use stillbox_kernel::pipe::{PipeWriter, pipe};
+
+use crate::offload::offload;
+use crate::process::output::Output;
+use crate::process::spawn::Spawn;
+use crate::process::{Signals, Table};
+use crate::program::Invocation;
+use crate::program::resolve::{Request, ResolveError};
+use crate::sandbox::Live;
+use crate::sandbox::job::{Job, Record};
+use crate::wasi::fd_table::{Description, FdTable, Object};
+use crate::wasi::files::Cwd;
+use crate::wasi::processes::path_of;
+
+impl Live {
+    /// Starts a command.
+    ///
+    /// Programs that are not compiled yet are compiled on a thread of the engine, which the caller waits for without
+    /// blocking.
+    pub(crate) async fn start(self: &Arc<Self>, command: Command) -> Result<Arc<Job>, ProcessError> {
+        check(&command)?;
+        if let Some(name) = command.name.as_deref().filter(|name| self.jobs.has_running(name)) {
+            return Err(ProcessError::NameTaken { name: name.to_owned() });
+        }
+        let cwd = self.cwd_of(&command)?;
+        let env = self.env_of(&command);
+        let argument_bytes: usize =
+            env.iter().chain(&command.args).chain([&command.program]).map(|arg| arg.len() + 1).sum();
+        if argument_bytes > self.table.limits.argument_bytes as usize {
+            return Err(ProcessError::Limit { program: command.program, limit: "argument_bytes" });
+        }
+        let invocation = self.resolve(&command, env, &cwd).await?;
+
+        let output = Output::new(self.table.limits.output_bytes);
+        let (stdin, writer) = self.stdin(&command.stdin);
+        let stdout = self.stdout(&command.stdout, &output, OutputStream::Stdout);
+        let stderr = self.stdout(&command.stderr, &output, OutputStream::Stderr);
+        let root =
+            self.table.fs.open_directory(At::HOST, "/").map_err(|errno| self.spawn_error(&command.program, errno))?;
+        let fds = FdTable::new(self.table.limits.fds, [stdin, stdout, stderr], root);
+        let request = Spawn { invocation, fds, cwd, parent: None, signals: Signals::default() };
+        let process = self.table.spawn(request).map_err(|errno| self.spawn_error(&command.program, errno))?;
+
+        let busy = self.idle.busy();
+        let Command { program, args, name, timeout, .. } = command;
+        let job = Job::new(process, Record { output, stdin: writer, name, command: program, args, busy });
+        self.jobs.enter(job.clone(), self.table.limits.finished_processes as usize);
+        self.set_deadline(&job, timeout);
+        Ok(job)
+    }
+
+    /// Has the job killed when its timeout has passed, or when it has lived as long as any process may.
+    fn set_deadline(&self, job: &Arc<Job>, timeout: Option<Duration>) {
+        let limit = self.table.limits.wall_time;
+        let Some(deadline) = [timeout, limit].into_iter().flatten().min() else { return };
+        let is_timeout = timeout == Some(deadline);
+        let job_at_deadline = Arc::downgrade(job);
+        let timer = self.timers.after(deadline, move || match job_at_deadline.upgrade() {
+            Some(job) if is_timeout => job.time_out(),
+            Some(job) => job.kill(),
+            None => {}
+        });
+        job.set_deadline(timer);
+    }
+
+    /// Returns the environment of a command: the sandbox's, with what the command adds.
+    fn env_of(&self, command: &Command) -> Vec<String> {
+        let kept = self.env.iter().filter(|(key, _)| !command.env.contains_key(*key));
+        kept.chain(&command.env).map(|(key, value)| format!("{key}={value}")).collect()
+    }
+
+    fn cwd_of(&self, command: &Command) -> Result<Cwd, ProcessError> {
+        let Some(path) = &command.working_dir else { return Ok(self.cwd.clone()) };
+        self.open_dir(path)
+            .map(Cwd::new)
+            .map_err(|_| ProcessError::NoWorkingDir { program: command.program.clone(), working_dir: path.clone() })
+    }
+
+    /// Finds the program of a command, and has it compiled if it is new.
+    async fn resolve(&self, command: &Command, env: Vec<String>, cwd: &Cwd) -> Result<Arc<Invocation>, ProcessError> {
+        let args = [&command.program].into_iter().chain(&command.args).cloned().collect();
+        let runtime = &self.table.runtime;
+        let resolved = if runtime.programs.is_ready(&self.table.fs, cwd, &command.program, Some(path_of(&env))) {
+            resolve(&self.table, cwd, args, env)
+        } else {
+            let (table, cwd) = (self.table.clone(), cwd.clone());
+            offload(&runtime.threads, move || resolve(&table, &cwd, args, env))
+                .await
+                .map_err(|error| ProcessError::Engine(error.into()))?
+        };
+        resolved.map_err(|error| start_error(&command.program, error))
+    }
+
+    fn stdin(&self, mode: &InputMode) -> (Arc<Description>, Option<PipeWriter>) {
+        match mode {
+            InputMode::Closed => (Description::stream(Object::Device(Device::Null)), None),
+            InputMode::Bytes(bytes) => (Description::stream(Object::Input(bytes.clone())), None),
+            InputMode::Pipe => {
+                let (reader, writer) = pipe(self.table.limits.pipe_bytes as usize);
+                (Description::stream(Object::PipeReader(reader)), Some(writer))
+            }
+        }
+    }
+
+    fn stdout(&self, mode: &OutputMode, output: &Arc<Output>, stream: OutputStream) -> Arc<Description> {
+        Description::stream(match mode {
+            OutputMode::Capture => Object::Output(output.sink(stream, self.table.clock.clone())),
+            OutputMode::Discard => Object::Device(Device::Null),
+            OutputMode::Stream(sink) => Object::Output(sink.clone()),
+        })
+    }
+
+    fn spawn_error(&self, program: &str, errno: Errno) -> ProcessError {
+        let program = program.to_owned();
+        match errno {
+            // A sandbox that ends at this moment lets nothing be started either.
+            _ if self.is_over() => self.over().into(),
+            Errno::Again => ProcessError::Limit { program, limit: "processes" },
+            errno => ProcessError::NotExecutable { program, source: errno.into() },
+        }
+    }
+}
+
+/// Finds the program that `args` begin with, along the `PATH` of `env`.
+fn resolve(table: &Table, cwd: &Cwd, args: Vec<String>, env: Vec<String>) -> Result<Arc<Invocation>, ResolveError> {
+    let (name, path) = (args[0].clone(), path_of(&env).to_owned());
+    table.runtime.programs.resolve(&table.fs, Request { name: &name, search: Some(&path), args, env, cwd })
+}
+
+/// Refuses what no process can have, and what this engine doesn't offer.
+fn check(command: &Command) -> Result<(), ProcessError> {
+    let invalid = |reason: String| Err(ProcessError::InvalidCommand { reason });
+    let variables = command.env.iter().flat_map(|(key, value)| [key, value]);
+    if command.args.iter().chain([&command.program]).chain(variables).any(|text| text.contains('\0')) {
+        return invalid("a NUL can be in neither an argument nor a variable".into());
+    }
+    if let Some(key) = command.env.keys().find(|key| key.is_empty() || key.contains('=')) {
+        return invalid(format!("{key:?} can't be the name of a variable"));
+    }
+    if let Some(name) = &command.name
+        && (name.is_empty() || name.contains('/') || name.bytes().all(|byte| byte.is_ascii_digit()))
+    {
+        return invalid(format!("{name:?} can't be the name of a process: it is empty, all digits, or holds a slash"));
+    }
+    if command.is_managed() {
+        let reason = "processes are not supervised yet: they are neither restarted nor probed";
+        return Err(Unsupported { operation: "a restart policy or health check", reason }.into());
+    }
+    Ok(())
+}
+
+/// Says why a program could not be started.
+fn start_error(program: &str, error: ResolveError) -> ProcessError {
+    let program = program.to_owned();
+    match error {
+        ResolveError::File(Errno::Noent) => ProcessError::NoSuchProgram { program },
+        ResolveError::File(errno) => ProcessError::NotExecutable { program, source: errno.into() },
+        ResolveError::Program(error) => ProcessError::NotExecutable { program, source: error.into() },
+    }
+}
