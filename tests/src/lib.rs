@@ -1,1 +1,18 @@
-//! Tests.
+//! What the tests share: one [engine](engine()), [sandboxes](sandbox) of it, and the same commands on the [host](native).
+//!
+//! ```no_run
+//! use stillbox_tests::{sandbox, stdout, test};
+//!
+//! test(async {
+//!     let sandbox = sandbox().await;
+//!     assert_eq!(stdout(&sandbox.sh("echo hello").await), "hello\n");
+//! });
+//! ```
+
+mod engine;
+pub mod native;
+mod sandbox;
+pub mod tree;
+
+pub use engine::{PROBES, engine, output_dir, test, test_within};
+pub use sandbox::{Fresh, sandbox, sandbox_of, stdout};

@@ -1,0 +1,57 @@
+//! One engine for all tests, and the runtime that they wait on.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use stillbox::{Engine, Image};
+use tokio::runtime::Runtime;
+
+/// The image that has the probes beside the standard programs.
+pub const PROBES: &str = "probes";
+
+/// How long a test may take. A broken engine may hang; a test that says so is worth more than one that is cut off.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// Returns the engine that all tests of a binary share, so that each program is compiled once. What it compiles is kept
+/// for the next run.
+pub fn engine() -> &'static Engine {
+    static ENGINE: OnceLock<Engine> = OnceLock::new();
+    ENGINE.get_or_init(|| {
+        let probes = stillbox_guests::find("probes").expect("the probes are prebuilt");
+        let mut image = Image::standard().expect("the standard image can be made").extend();
+        image.file("/bin/probes", probes.bytes, 0o755).expect("the probes fit into an image");
+        let image = image.finish().expect("the image of the probes can be made");
+        let builder = Engine::builder().cache_dir(output_dir().join("cache")).image(PROBES, image);
+        builder.build().expect("the engine starts")
+    })
+}
+
+/// Returns the directory under `target` where the tests keep what they make.
+pub fn output_dir() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/stillbox-tests"))
+}
+
+/// Runs a test to its end.
+///
+/// # Panics
+///
+/// If the test does, or takes longer than a minute.
+#[track_caller]
+pub fn test<T>(body: impl Future<Output = T>) -> T {
+    test_within(LONGEST, body)
+}
+
+/// Runs a test that may take as long as `longest`.
+///
+/// # Panics
+///
+/// If the test does, or takes longer.
+#[track_caller]
+pub fn test_within<T>(longest: Duration, body: impl Future<Output = T>) -> T {
+    // One runtime for all, because what a test leaves running may belong to the engine.
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    let runtime = RUNTIME.get_or_init(|| Runtime::new().expect("the runtime of the tests starts"));
+    let ended = runtime.block_on(async { tokio::time::timeout(longest, body).await });
+    ended.unwrap_or_else(|_| panic!("the test did not end within {longest:?}"))
+}

@@ -1,0 +1,36 @@
+//! Everything that a sandbox does, tried from outside through its programming interface.
+//!
+//! All tests are one binary and share one engine, so that each guest program is compiled once.
+
+/// The contract of the programming interface, kept by the engine.
+mod contract;
+
+/// Tiny guests that check one thing each: the ABI from a program's point of view.
+mod probes;
+
+/// Many sandboxes, one after another and at once: apart from each other, and gone without a trace.
+mod life;
+
+/// Programs that start programs: found along a path, made inside, replaced, orphaned, killed.
+mod programs;
+
+/// What a program finds around it: environment, directories, permissions, `/proc` and `/dev`.
+mod surroundings;
+
+/// Directories of the host in a sandbox.
+mod mounts;
+
+/// What goes wrong on purpose: hostile programs, damaged modules, paths that lead nowhere.
+mod bad_input;
+
+/// Scripts in the sandbox's shell, beside bash on the host.
+mod shell;
+
+/// Command lines in the sandbox, beside the same on the host.
+mod differential;
+
+/// CPython and its standard library.
+mod python;
+
+/// Every file of this directory is named above.
+mod contents;

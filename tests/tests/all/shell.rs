@@ -1,0 +1,68 @@
+use std::fs;
+use std::path::Path;
+
+use stillbox::{AsyncSandboxExt as _, Command};
+use stillbox_tests::{native, sandbox, test};
+
+/// Every script of the shell's own tests prints in a sandbox, byte for byte, what it prints under bash on the host.
+#[test]
+fn scripts_print_what_bash_prints() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../guests/sh/tests/scripts");
+    let mut scripts: Vec<_> = fs::read_dir(&dir)
+        .unwrap_or_else(|error| panic!("{}: {error}", dir.display()))
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "sh"))
+        .collect();
+    scripts.sort();
+    assert!(!scripts.is_empty(), "there are no scripts in {}", dir.display());
+
+    let failures: Vec<String> = scripts.iter().filter_map(|script| compare(script).err()).collect();
+    assert!(failures.is_empty(), "{} of {} scripts differ:\n{}", failures.len(), scripts.len(), failures.join("\n"));
+}
+
+/// The script that goes through every feature of the shell is there, and long.
+#[test]
+fn the_tour_is_complete() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../guests/sh/tests/scripts/tour.sh");
+    let tour = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let lines = tour.lines().filter(|line| !line.trim().is_empty() && !line.trim().starts_with('#')).count();
+    assert!(lines >= 150, "the tour has {lines} lines");
+    for feature in [
+        "|", "<<", "<<<", "$(", "function", "local ", "[[", "((", "case ", "for ", "while ", "until ", "trap ", "set -",
+        "pipefail", "&\n", "wait", "$?", "$!", "read ", "printf ", "test ", "getopts ", "source ", "eval ", "exec ",
+        "export ", "${", "2>&1", "declare -A",
+    ] {
+        assert!(tour.contains(feature), "the tour has no {feature:?}");
+    }
+}
+
+fn compare(path: &Path) -> Result<(), String> {
+    let name = path.file_name().and_then(|name| name.to_str()).expect("a script's name is UTF-8");
+    let script = fs::read_to_string(path).expect("a script is text");
+    let dir = tempfile::tempdir().expect("a temporary directory can be made");
+    fs::write(dir.path().join(name), &script).expect("the script can be written");
+    let expected = native::bash(dir.path(), &[name]);
+
+    let result = test(async {
+        let sandbox = sandbox().await;
+        sandbox.write(&format!("/work/{name}"), script).await.expect("the script can be written");
+        let command = Command::new("bash").arg(name).working_dir("/work");
+        sandbox.ran(native::ENV.into_iter().fold(command, |command, (key, value)| command.env(key, value))).await
+    });
+    if (result.exit_code, &*result.stdout_bytes) == (expected.code, &*expected.stdout) {
+        return Ok(());
+    }
+    let expected_text = String::from_utf8_lossy(&expected.stdout);
+    let printed = String::from_utf8_lossy(&result.stdout_bytes);
+    let line = expected_text.lines().zip(printed.lines()).take_while(|(expected, got)| expected == got).count();
+    Err(format!(
+        "{name}: ends with {} (bash: {}), and first differs in line {} of its output:\n  bash    {:?}\n  sandbox {:?}\n  \
+         stderr  {:?}",
+        result.exit_code,
+        expected.code,
+        line + 1,
+        expected_text.lines().nth(line),
+        printed.lines().nth(line),
+        result.stderr
+    ))
+}
