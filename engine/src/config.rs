@@ -46,6 +46,8 @@ pub(crate) fn wasmtime_config() -> Config {
         // A data segment becomes an image that each process maps, so that starting one copies nothing.
         .memory_init_cow(true)
         .max_wasm_stack(WASM_STACK_BYTES)
+        // No guest runs on a stack of the runtime's own, but the two sizes are checked against each other.
+        .async_stack_size(WASM_STACK_BYTES + HOST_STACK_BYTES)
         // Signals, kills and deadlines reach a running guest at its next loop or call.
         .epoch_interruption(true)
         // A guest's end is an exit status; nobody reads the backtrace, and taking it costs more than a small process.

@@ -38,7 +38,7 @@ impl TreeBuilder {
     /// # Errors
     /// As the other methods.
     pub fn skeleton(&mut self) -> Result<&mut Self, Errno> {
-        for directory in ["bin", "dev", "etc", "home", "proc", "root", "usr/bin", "usr/lib", "var/tmp"] {
+        for directory in ["bin", "dev", "etc", "home", "proc", "root", "usr/lib", "var/tmp"] {
             self.directory(directory, 0o755)?;
         }
         self.directory("tmp", 0o1777)?.directory("var/tmp", 0o1777)?.directory("root", 0o700)?;
