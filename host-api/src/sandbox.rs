@@ -119,7 +119,7 @@ pub trait AsyncSandbox: Send + Sync {
     async fn wait_process(&self, process: ProcessRef<'_>) -> Result<ProcessInfo, ProcessError>;
 
     /// Kills a process and all its descendants with SIGKILL, those in other groups too. A managed process is asked with
-    /// SIGTERM first, and isn't started again. Killing an ended process does nothing.
+    /// SIGTERM first, and isn't started again. Of a process that has ended, what it left running is killed.
     ///
     /// # Errors
     ///

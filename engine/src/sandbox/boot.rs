@@ -32,6 +32,7 @@ impl Live {
             mount(&fs, wanted)?;
         }
         let cwd = working_dir(&fs, spec.working_dir.as_deref().unwrap_or(&image.working_dir))?;
+        let root = fs.open_directory(At::HOST, "/").map_err(|errno| CreateError::Engine(errno.into()))?;
         let env = image.env.clone().into_iter().chain(spec.env.clone()).collect();
         let table = Table::new(engine.runtime.clone(), fs, clock, spec.limits.clone());
         Ok(Arc::new(Self {
@@ -41,6 +42,7 @@ impl Live {
             timers: engine.timers.clone(),
             env,
             cwd,
+            root,
             idle: Idle::new(engine.timers.clone(), inner, spec.idle_timeout),
             over: false.into(),
         }))

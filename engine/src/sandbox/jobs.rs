@@ -1,6 +1,6 @@
 //! The jobs of one sandbox: the running ones, and as many of the ended ones as are remembered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -13,9 +13,42 @@ use crate::sandbox::job::Job;
 #[derive(Default)]
 pub(crate) struct Jobs {
     by_pid: Mutex<BTreeMap<Pid, Arc<Job>>>,
+    /// The names of jobs that are about to start.
+    claimed: Mutex<HashSet<String>>,
+}
+
+/// The right to start a job with a certain name, if it is to have one.
+pub(crate) struct Claim<'a> {
+    jobs: &'a Jobs,
+    name: Option<&'a str>,
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        if let Some(name) = self.name {
+            self.jobs.claimed.lock().remove(name);
+        }
+    }
 }
 
 impl Jobs {
+    /// Claims a name until its job is entered.
+    ///
+    /// # Errors
+    ///
+    /// [`ProcessError::NameTaken`] if another job has it that runs or is about to.
+    pub(crate) fn claim<'a>(&'a self, name: Option<&'a str>) -> Result<Claim<'a>, ProcessError> {
+        if let Some(name) = name {
+            let mut claimed = self.claimed.lock();
+            let by_pid = self.by_pid.lock();
+            let is_running = by_pid.values().any(|job| job.name.as_deref() == Some(name) && job.end().is_none());
+            if is_running || !claimed.insert(name.to_owned()) {
+                return Err(ProcessError::NameTaken { name: name.to_owned() });
+            }
+        }
+        Ok(Claim { jobs: self, name })
+    }
+
     /// Enters a job, and forgets the oldest ended ones beyond `finished_max`.
     pub(crate) fn enter(&self, job: Arc<Job>, finished_max: usize) {
         let mut by_pid = self.by_pid.lock();
@@ -47,11 +80,6 @@ impl Jobs {
             ProcessRef::Name(name) => by_pid.values().rev().find(|job| job.name.as_deref() == Some(name)),
         };
         found.cloned().ok_or_else(|| ProcessError::NotFound { process: process.to_string() })
-    }
-
-    /// Returns whether a running job has this name.
-    pub(crate) fn has_running(&self, name: &str) -> bool {
-        self.by_pid.lock().values().any(|job| job.name.as_deref() == Some(name) && job.end().is_none())
     }
 
     /// Returns all jobs, oldest first.

@@ -32,6 +32,7 @@ use stillbox_api::{
     OutputStream, ProcessError, ProcessInfo, ProcessRef, SandboxInfo, SandboxStatus, SandboxUpdate, Signal,
     TerminationReason, WrongStatus,
 };
+use stillbox_kernel::fs::OpenDir;
 
 use crate::engine::Shared;
 use crate::process::Table;
@@ -51,6 +52,8 @@ pub(crate) struct Live {
     env: BTreeMap<String, String>,
     /// Where they start, and where relative paths of the API begin.
     cwd: Cwd,
+    /// The root directory, which every process has open.
+    root: OpenDir,
     idle: Arc<Idle>,
     over: AtomicBool,
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use stillbox_api::{Command, InputMode, OutputMode, OutputStream, ProcessError, Unsupported};
 use stillbox_kernel::Errno;
-use stillbox_kernel::fs::{At, Device};
+use stillbox_kernel::fs::Device;
 use stillbox_kernel::pipe::{PipeWriter, pipe};
 
 use crate::offload::offload;
@@ -27,9 +27,8 @@ impl Live {
     /// blocking.
     pub(crate) async fn start(self: &Arc<Self>, command: Command) -> Result<Arc<Job>, ProcessError> {
         check(&command)?;
-        if let Some(name) = command.name.as_deref().filter(|name| self.jobs.has_running(name)) {
-            return Err(ProcessError::NameTaken { name: name.to_owned() });
-        }
+        let name = command.name.clone();
+        let claim = self.jobs.claim(name.as_deref())?;
         let cwd = self.cwd_of(&command)?;
         let env = self.env_of(&command);
         let argument_bytes: usize =
@@ -43,16 +42,15 @@ impl Live {
         let (stdin, writer) = self.stdin(&command.stdin);
         let stdout = self.stdout(&command.stdout, &output, OutputStream::Stdout);
         let stderr = self.stdout(&command.stderr, &output, OutputStream::Stderr);
-        let root =
-            self.table.fs.open_directory(At::HOST, "/").map_err(|errno| self.spawn_error(&command.program, errno))?;
-        let fds = FdTable::new(self.table.limits.fds, [stdin, stdout, stderr], root);
+        let fds = FdTable::new(self.table.limits.fds, [stdin, stdout, stderr], self.root.clone());
         let request = Spawn { invocation, fds, cwd, parent: None, signals: Signals::default() };
         let process = self.table.spawn(request).map_err(|errno| self.spawn_error(&command.program, errno))?;
 
         let busy = self.idle.busy();
-        let Command { program, args, name, timeout, .. } = command;
-        let job = Job::new(process, Record { output, stdin: writer, name, command: program, args, busy });
+        let Command { program, args, timeout, .. } = command;
+        let job = Job::new(process, Record { output, stdin: writer, name: name.clone(), command: program, args, busy });
         self.jobs.enter(job.clone(), self.table.limits.finished_processes as usize);
+        drop(claim);
         self.set_deadline(&job, timeout);
         Ok(job)
     }
