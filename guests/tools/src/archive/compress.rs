@@ -263,8 +263,9 @@ impl Run {
     fn target(&mut self, path: &str) -> Option<String> {
         if !self.decompress {
             if path.ends_with(&self.suffix) && !self.force {
-                let suffix = self.suffix.clone();
-                self.complain(2, format_args!("{path} already has {suffix} suffix -- unchanged"));
+                if !self.quiet {
+                    warn(format_args!("{path} already has {} suffix -- unchanged", self.suffix));
+                }
                 return None;
             }
             return Some(format!("{path}{}", self.suffix));

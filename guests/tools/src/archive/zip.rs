@@ -127,16 +127,16 @@ impl Zip {
         !matches(&self.exclude) && (self.include.is_empty() || matches(&self.include))
     }
 
-    fn collect(&mut self, path: &str) {
+    fn collect(&mut self, path: &str, out: &mut dyn Write) -> Result<(), Failure> {
         if path == "-" {
             self.found.push((path.to_owned(), path.to_owned()));
-            return;
+            return Ok(());
         }
         let found = if self.keep_links { lstat(path) } else { stat(path) };
         let Ok(found) = found else {
-            let _ = writeln!(io::stderr(), "\tzip warning: name not matched: {path}");
+            writeln!(out, "\tzip warning: name not matched: {path}")?;
             self.warned = true;
-            return;
+            return Ok(());
         };
         let mut name = path.trim_start_matches('/').to_owned();
         while let Some(rest) = name.strip_prefix("./").or_else(|| name.strip_prefix("../")) {
@@ -157,12 +157,13 @@ impl Zip {
                 for entry in entries {
                     let child = entry.file_name().to_string_lossy().into_owned();
                     let child = if path == "." { child } else { format!("{}/{child}", path.trim_end_matches('/')) };
-                    self.collect(&child);
+                    self.collect(&child, out)?;
                 }
             }
         } else if self.wants(&name) {
             self.found.push((path.to_owned(), name));
         }
+        Ok(())
     }
 
     fn open(archive: &str) -> Result<Option<ZipArchive<BufReader<File>>>, Failure> {
@@ -179,7 +180,7 @@ impl Zip {
 
     fn add(&mut self, archive: &str, operands: Vec<String>, out: &mut dyn Write) -> Outcome {
         for operand in if operands.is_empty() && self.freshen { vec![".".to_owned()] } else { operands } {
-            self.collect(&operand);
+            self.collect(&operand, out)?;
         }
         let own = stat(archive).ok().map(|found| (found.device, found.inode));
         self.found.retain(|(path, _)| {
@@ -200,11 +201,11 @@ impl Zip {
             }
             self.found = kept;
             if self.found.is_empty() && old.is_some() {
-                return Ok(0);
+                return Ok(12);
             }
         }
         if self.found.is_empty() {
-            let _ = writeln!(io::stderr(), "\nzip error: Nothing to do! ({archive})");
+            writeln!(out, "\nzip error: Nothing to do! ({archive})")?;
             return Ok(12);
         }
         let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
@@ -333,7 +334,7 @@ impl Zip {
             }
         }
         if deleted == 0 {
-            let _ = writeln!(io::stderr(), "\nzip error: Nothing to do! ({archive})");
+            writeln!(out, "\nzip error: Nothing to do! ({archive})")?;
             return Ok(12);
         }
         if deleted == old.len() {

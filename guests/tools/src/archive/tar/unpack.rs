@@ -34,6 +34,11 @@ pub fn unpack(options: &Options) -> Outcome {
         if !wanted.wants(&name) {
             continue;
         }
+        // Members that stripping leaves nothing of are not shown either.
+        let target = unpacker.target(&name);
+        if target.is_none() && !options.to_stdout {
+            continue;
+        }
         if options.verbose > 0 {
             let mut line = Vec::new();
             list::print(&entry, &name, options, options.verbose - 1, &mut line)?;
@@ -53,7 +58,9 @@ pub fn unpack(options: &Options) -> Outcome {
             }
             continue;
         }
-        unpacker.member(&mut entry, &name)?;
+        if let Some(target) = target {
+            unpacker.member(&mut entry, &name, target)?;
+        }
     }
     out.flush()?;
     unpacker.finish();
@@ -102,8 +109,7 @@ impl Unpacker<'_> {
         Some(if target.is_empty() { ".".into() } else { target })
     }
 
-    fn member<R: Read>(&mut self, entry: &mut Entry<'_, R>, name: &str) -> Result<(), Failure> {
-        let Some(target) = self.target(name) else { return Ok(()) };
+    fn member<R: Read>(&mut self, entry: &mut Entry<'_, R>, name: &str, target: String) -> Result<(), Failure> {
         let kind = entry.header().entry_type();
         let mode = entry.header().mode().unwrap_or(0o644) & 0o7777;
         let modified = entry.header().mtime().unwrap_or(0) as i64;
