@@ -15,6 +15,15 @@ fn every_artifact_is_the_module_that_was_built() {
 }
 
 #[test]
+fn every_program_that_is_named_is_there() {
+    let names =
+        include_str!("../programs.toml").lines().filter_map(|line| line.split_once(" = [")).map(|(name, _)| name);
+    for name in names {
+        assert!(crate::find(name).is_some(), "`{name}` of programs.toml is not prebuilt");
+    }
+}
+
+#[test]
 fn no_two_programs_have_the_same_name() {
     let mut names = BTreeSet::new();
     for program in programs() {

@@ -1,6 +1,5 @@
 //! Which programs the workspace in `guests/` makes.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -13,8 +12,6 @@ pub struct Program {
     pub name: String,
     /// The package that it belongs to.
     pub package: String,
-    /// The names that it has in the default image's `/bin`: none for a program that is not part of it.
-    pub applets: Vec<String>,
 }
 
 impl Program {
@@ -44,15 +41,6 @@ struct Manifest {
 #[derive(Deserialize)]
 struct Package {
     name: String,
-    #[serde(default)]
-    metadata: Metadata,
-}
-
-/// `[package.metadata.applets]`: for each binary, its names in the image. A binary that is not listed has its own.
-#[derive(Deserialize, Default)]
-struct Metadata {
-    #[serde(default)]
-    applets: BTreeMap<String, Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -69,9 +57,7 @@ pub fn all(guests: &Path) -> Result<Vec<Program>> {
     for member in workspace.workspace.members {
         let manifest: Manifest = read(&guests.join(&member).join("Cargo.toml"))?;
         for Bin { name } in manifest.bin {
-            let applets = manifest.package.metadata.applets.get(&name).cloned();
-            let applets = applets.unwrap_or_else(|| vec![name.clone()]);
-            programs.push(Program { name, package: manifest.package.name.clone(), applets });
+            programs.push(Program { name, package: manifest.package.name.clone() });
         }
     }
     programs.sort_by(|a, b| a.name.cmp(&b.name));

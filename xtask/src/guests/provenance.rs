@@ -23,7 +23,6 @@ pub struct Provenance {
 pub struct Entry {
     name: String,
     package: String,
-    applets: Vec<String>,
     toolchain: String,
     /// The fingerprint of the sources ([`sources::fingerprint`]).
     sources: String,
@@ -38,7 +37,6 @@ impl Entry {
         Ok(Self {
             name: program.name.clone(),
             package: program.package.clone(),
-            applets: program.applets.clone(),
             toolchain: toolchain.description().to_owned(),
             sources: sources::fingerprint(guests, &program.package)?,
             blake3: blake3::hash(wasm).to_hex().to_string(),
@@ -97,7 +95,7 @@ fn why_stale(guests: &Path, provenance: &Provenance, program: &Program) -> Resul
     if blake3::hash(&wasm).to_hex().as_str() != entry.blake3 {
         return Ok(Some("the file is not the one that was built"));
     }
-    if sources::fingerprint(guests, &program.package)? != entry.sources || program.applets != entry.applets {
+    if sources::fingerprint(guests, &program.package)? != entry.sources {
         return Ok(Some("its sources have changed"));
     }
     Ok(None)

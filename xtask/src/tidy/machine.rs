@@ -23,8 +23,8 @@ pub fn broken(files: &[File]) -> Vec<String> {
     words.push(format!("{}/", repository().display()));
     words.extend(env::home_dir().filter(|home| home.starts_with("/home")).map(|home| format!("{}/", home.display())));
 
-    // This file has to name the words.
-    let files = files.iter().filter(|file| file.path != "xtask/src/tidy/machine.rs");
+    // The check and its test have to name the words.
+    let files = files.iter().filter(|file| !file.path.starts_with("xtask/src/tidy/"));
     files.flat_map(|file| mentions(file, &words)).collect()
 }
 

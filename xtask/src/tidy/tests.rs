@@ -22,6 +22,8 @@ fn finds_a_crate_that_knows_too_much() {
     assert!(check("kernel/src/pipe.rs", "let now = std::time::Instant::now();").contains("the clock alone"));
     assert_eq!(check("kernel/src/clock.rs", "let now = std::time::Instant::now();"), "");
     assert_eq!(check("kernel/src/fs/mount/tests.rs", "std::fs::write(a, b);"), "");
+    assert!(check("kernel/src/fs/tree.rs", "use std::fs;").contains("no I/O"));
+    assert_eq!(check("kernel/src/fs/mount.rs", "use cap_std::fs::Dir;"), "");
     assert!(check("host-api/src/lib.rs", "tokio::spawn(x);").contains("names no runtime"));
 }
 
