@@ -1,4 +1,5 @@
 # Text
+def tostring: if isstring then . else tojson end;
 def @text: tostring;
 def @json: tojson;
 def ascii: [.] | implode;
@@ -30,9 +31,55 @@ def format($name):
 def halt_error($exit_code): halt_message, halt($exit_code);
 def halt_error: halt_error(5);
 def input_line_number: 0;
+def input: [limit(1; inputs)] | if . == [] then error("No more inputs") else .[0] end;
 def env: environment;
 
 # Paths
+def setpath($path; $value): set_at($path; $value);
+def delpaths($paths): delete_at($paths);
+def del(paths): delpaths([path(paths)]);
+
+# Updates: jaq's own way, or else one path after the other. A filter that gives nothing deletes.
+def update_by_path(paths; f):
+  reduce path(paths) as $path (.;
+    [limit(1; getpath($path) | f)] as $new
+    | if $new == [] then delpaths([$path]) else setpath($path; $new[0]) end);
+def update_or(own; paths; f): . as $whole | try own catch ($whole | update_by_path(paths; f));
+def assign_or(own; paths; values):
+  . as $whole | try own catch ($whole | values as $value | update_by_path(paths; $value));
+def update_alternative_or(own; paths; values):
+  . as $whole | try own catch ($whole | values as $value | update_by_path(paths; . // $value));
+def update_add_or(own; paths; values):
+  . as $whole | try own catch ($whole | values as $value | update_by_path(paths; . + $value));
+def update_subtract_or(own; paths; values):
+  . as $whole | try own catch ($whole | values as $value | update_by_path(paths; . - $value));
+def update_multiply_or(own; paths; values):
+  . as $whole | try own catch ($whole | values as $value | update_by_path(paths; . * $value));
+def update_divide_or(own; paths; values):
+  . as $whole | try own catch ($whole | values as $value | update_by_path(paths; . / $value));
+def update_remainder_or(own; paths; values):
+  . as $whole | try own catch ($whole | values as $value | update_by_path(paths; . % $value));
+
+# Lenient forms
+def ltrimstr($part): if isstring and ($part | isstring) and startswith($part) then .[$part | length:] else . end;
+def rtrimstr($part):
+  if isstring and ($part | isstring) and endswith($part) and $part != "" then .[:length - ($part | length)] else . end;
+def join($separator):
+  if . == [] then "" else
+    reduce .[1:][] as $item (.[0] | if . == null then "" else tostring end;
+      . + $separator + ($item | if . == null then "" elif isstring then . else tojson end))
+  end;
+def from_entries:
+  reduce .[] as $entry ({};
+    . + {($entry
+          | if isobject then
+              (if .key != null or .key == false then .key elif .k != null then .k elif .name != null then .name
+               elif .Name != null then .Name elif .K != null then .K else .Key end)
+            else error("Cannot use \(type) as entry") end
+          | if isstring then . else tojson end):
+         ($entry | if has("value") then .value elif has("v") then .v else .Value end)});
+def with_entries(f): to_entries | map(f) | from_entries;
+
 def leaf_paths: paths(scalars);
 def recurse_down: recurse;
 

@@ -1,14 +1,15 @@
 //! The builtins that jaq leaves out, or that differ from jq's.
 
 use std::io::{self, Write};
+use std::rc::Rc;
 
 use jaq_core::native::{self, Fun, bome, v};
 use jaq_core::{Error, load};
 use jaq_json::Val;
 use jaq_std::input;
 
-use super::DataKind;
 use super::write::compact;
+use super::{DataKind, paths};
 
 /// Returns the builtins that are written in jq itself. They come after jaq's and hide them.
 pub fn defs() -> impl Iterator<Item = load::parse::Def<&'static str>> {
@@ -18,7 +19,7 @@ pub fn defs() -> impl Iterator<Item = load::parse::Def<&'static str>> {
 
 /// Returns the builtins that are written in Rust, jaq's and these.
 pub fn funs() -> impl Iterator<Item = Fun<DataKind>> {
-    let own: [(&'static str, _, jaq_core::RunPtr<DataKind>); 8] = [
+    let own: [(&'static str, _, jaq_core::RunPtr<DataKind>); 9] = [
         ("tojson", v(0), |(_, value)| bome(Ok(Val::utf8_str(compact(&value))))),
         ("tostring", v(0), |(_, value)| {
             bome(Ok(match value {
@@ -45,7 +46,14 @@ pub fn funs() -> impl Iterator<Item = Fun<DataKind>> {
             let name = super::file_of(&cv.0).map_or(Val::Null, |name| Val::utf8_str(name.to_owned()));
             bome(Ok(name))
         }),
-        ("whole", v(0), |(_, value)| bome(whole(value))),
+        ("set_at", v(2), |mut cv| {
+            let (new, path) = (cv.0.pop_var(), cv.0.pop_var());
+            bome(items(path).and_then(|path| paths::set(cv.1, &path, new)))
+        }),
+        ("delete_at", v(1), |mut cv| {
+            let list = cv.0.pop_var();
+            bome(items(list).and_then(|list| paths::delete(cv.1, list.to_vec())))
+        }),
         ("environment", v(0), |_| {
             let text = |text: std::ffi::OsString| Val::utf8_str(text.to_string_lossy().into_owned());
             bome(Ok(Val::obj(std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect())))
@@ -58,12 +66,11 @@ pub fn funs() -> impl Iterator<Item = Fun<DataKind>> {
     theirs.chain(inputs).chain(own.map(native::run::<DataKind>))
 }
 
-/// Returns a float without a fraction as a whole number, which jaq requires of indices.
-fn whole(value: Val) -> Result<Val, Error<Val>> {
-    Ok(match value {
-        Val::Num(jaq_json::Num::Float(float)) if float.fract() == 0.0 && float.abs() < 1e9 => Val::from(float as isize),
-        other => other,
-    })
+fn items(value: Val) -> Result<Rc<Vec<Val>>, Error<Val>> {
+    match value {
+        Val::Arr(items) => Ok(items),
+        _ => Err(Error::str("Path must be specified as an array")),
+    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,8 @@ pub struct Inputs<'a> {
     options: &'a Options,
     /// The file that is being read, for `input_filename`.
     file: &'a Cell<Option<usize>>,
+    /// Whether a file could not be read.
+    unreadable: &'a Cell<bool>,
     next_file: usize,
     /// The values of the file that is being read.
     values: Box<dyn Iterator<Item = Result<Val, String>>>,
@@ -23,10 +25,11 @@ pub struct Inputs<'a> {
 }
 
 impl<'a> Inputs<'a> {
-    pub fn new(options: &'a Options, file: &'a Cell<Option<usize>>) -> Self {
+    pub fn new(options: &'a Options, file: &'a Cell<Option<usize>>, unreadable: &'a Cell<bool>) -> Self {
         Self {
             options,
             file,
+            unreadable,
             next_file: 0,
             values: Box::new(std::iter::empty()),
             slurped: false,
@@ -49,7 +52,10 @@ impl<'a> Inputs<'a> {
                     self.file.set((at < self.options.files.len()).then_some(at));
                     return Some(bytes);
                 }
-                Err(error) => warn(format_args!("error: Could not open {name}: {}", reason(&error))),
+                Err(error) => {
+                    warn(format_args!("error: Could not open {name}: {}", reason(&error)));
+                    self.unreadable.set(true);
+                }
             }
             if at >= self.options.files.len() {
                 return None;

@@ -3,8 +3,9 @@
 
 mod builtins;
 mod inputs;
-mod interpolation;
 mod options;
+mod paths;
+mod rewrite;
 mod write;
 
 use std::cell::Cell;
@@ -77,8 +78,8 @@ fn filter(args: &[String]) -> Outcome {
         }
     };
     let filter = compile(&options)?;
-    let file = Cell::new(None);
-    let inputs = RcIter::new(Box::new(inputs::Inputs::new(&options, &file)));
+    let (file, unreadable) = (Cell::new(None), Cell::new(false));
+    let inputs = RcIter::new(Box::new(inputs::Inputs::new(&options, &file, &unreadable)));
     let data = Data { lut: &filter.lut, inputs: &inputs, file: &file, files: &options.files };
     let values = Vars::new(options.variables.iter().map(|(_, value)| value.clone()));
     let mut out = BufWriter::with_capacity(32 * 1024, io::stdout());
@@ -86,16 +87,22 @@ fn filter(args: &[String]) -> Outcome {
     let flushed = out.flush();
     let status = result?;
     flushed?;
-    Ok(status)
+    Ok(if status == 0 && unreadable.get() { BAD_INPUT } else { status })
 }
 
+/// The name under which the filter of the command line is defined.
+const MAIN: &str = "command_line_filter";
+
 fn compile(options: &Options) -> Result<Filter, Failure> {
-    let code = interpolation::name_format(&options.code);
     let arena = load::Arena::default();
     let defs = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs()).chain(builtins::defs());
-    let loader = load::Loader::new(defs).with_std_read(&options.library);
+    // A filter that imports modules, or that does not parse, goes as it is: the loader knows what to do with either.
+    let parsed = load::parse(&options.code, |parser| parser.term());
+    let code = if parsed.is_some() { MAIN } else { options.code.as_str() };
+    let main = parsed.map(|term| load::parse::Def { name: MAIN, args: Vec::new(), body: rewrite::rewrite(term) });
+    let loader = load::Loader::new(defs.map(shorten).chain(main)).with_std_read(&options.library);
     let names: Vec<String> = options.variables.iter().map(|(name, _)| format!("${name}")).collect();
-    let file = load::File { path: std::path::PathBuf::from("<top-level>"), code: code.as_str() };
+    let file = load::File { path: std::path::PathBuf::from("<top-level>"), code };
     let modules = loader.load(&arena, file).map_err(|errors| {
         let mut messages = Vec::new();
         for (file, error) in errors {
@@ -116,18 +123,23 @@ fn compile(options: &Options) -> Result<Filter, Failure> {
     let compiler = compile::Compiler::default().with_funs(builtins::funs());
     compiler.with_global_vars(names.iter().map(String::as_str)).compile(modules).map_err(|errors| {
         let mut messages = Vec::new();
-        for (file, errors) in errors {
+        for (_, errors) in errors {
             for (found, undefined) in errors {
                 let name = match undefined {
                     compile::Undefined::Filter(arity) => format!("{found}/{arity}"),
                     _ => found.to_owned(),
                 };
-                let line = line_of(file.code, found);
+                let line = line_of(&options.code, found);
                 messages.push(format!("{name} is not defined at <top-level>, line {line}:\n{}", options.code));
             }
         }
         bad_filter(&messages)
     })
+}
+
+/// Lets a builtin, which lives for ever, stand beside a definition from the command line.
+fn shorten<'s>(def: load::parse::Def<&'static str>) -> load::parse::Def<&'s str> {
+    def
 }
 
 /// Returns the line on which a part of the code begins.

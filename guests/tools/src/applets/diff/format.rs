@@ -11,6 +11,7 @@ pub enum Style {
     Normal,
     Unified(usize),
     Context(usize),
+    SideBySide,
 }
 
 impl Style {
@@ -18,6 +19,8 @@ impl Style {
     pub fn context(self) -> usize {
         match self {
             Self::Normal => 0,
+            // All lines are shown.
+            Self::SideBySide => usize::MAX,
             Self::Unified(lines) | Self::Context(lines) => lines,
         }
     }

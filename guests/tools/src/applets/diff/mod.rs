@@ -3,6 +3,7 @@
 mod algorithm;
 mod file;
 mod format;
+mod side;
 mod tree;
 
 use stillbox_tools::getopt::Getopt;
@@ -26,13 +27,17 @@ pub struct Settings {
     pub ignore_blank_lines: bool,
     pub strip_trailing_cr: bool,
     pub show_function: bool,
+    /// The width of a line of `-y`, and what it shows of equal lines.
+    pub width: usize,
+    pub only_changes: bool,
+    pub left_only: bool,
     pub exclude: Vec<String>,
     pub labels: Vec<String>,
     /// The options as given, for the line that precedes each file of a tree.
     pub switches: String,
 }
 
-const LONG: [(&str, &str); 29] = [
+const LONG: [(&str, &str); 30] = [
     ("unified=?", "u"),
     ("context=?", "c"),
     ("normal", "normal"),
@@ -61,7 +66,8 @@ const LONG: [(&str, &str); 29] = [
     ("width=", "W"),
     ("from-file=", "from-file"),
     ("to-file=", "to-file"),
-    ("suppress-common-lines", "y"),
+    ("suppress-common-lines", "suppress"),
+    ("left-column", "left"),
 ];
 
 pub fn main(args: &[String]) -> Outcome {
@@ -79,6 +85,9 @@ pub fn main(args: &[String]) -> Outcome {
         ignore_blank_lines: false,
         strip_trailing_cr: false,
         show_function: false,
+        width: 130,
+        only_changes: false,
+        left_only: false,
         exclude: Vec::new(),
         labels: Vec::new(),
         switches: switches(args),
@@ -107,7 +116,14 @@ pub fn main(args: &[String]) -> Outcome {
             "p" => settings.show_function = true,
             "x" => settings.exclude.extend(value),
             "L" => settings.labels.extend(value),
-            "e" | "y" | "n" | "W" | "from-file" | "to-file" => {
+            "y" => settings.style = Style::SideBySide,
+            "W" => {
+                let text = value.unwrap_or_default();
+                settings.width = text.parse().map_err(|_| Failure::usage(2, format_args!("invalid width '{text}'")))?;
+            }
+            "suppress" => settings.only_changes = true,
+            "left" => settings.left_only = true,
+            "e" | "n" | "from-file" | "to-file" => {
                 return Err(Failure::usage(2, format_args!("option '{key}' is not supported")));
             }
             _ => {}

@@ -8,7 +8,8 @@ use stillbox_tools::program::{Failure, Outcome, read_input, reason, warn};
 use stillbox_tools::{mode, text, timestamp};
 
 use super::file::Pair;
-use super::{Settings, Style, format, quoted};
+use super::side::Columns;
+use super::{Settings, Style, format, quoted, side};
 
 const TROUBLE: i32 = 2;
 
@@ -117,7 +118,7 @@ fn compare_files(
         (Err(error), _) => return trouble(left.0, &error),
         (_, Err(error)) => return trouble(right.0, &error),
     };
-    if left_bytes == right_bytes {
+    if left_bytes == right_bytes && settings.style != Style::SideBySide {
         if settings.report_identical {
             writeln!(out, "Files {} and {} are identical", left.0, right.0)?;
         }
@@ -129,7 +130,14 @@ fn compare_files(
         writeln!(out, "{word} {} and {} differ", left.0, right.0)?;
         return Ok(1);
     }
+    let side_by_side = settings.style == Style::SideBySide && !settings.brief;
     let pair = Pair::new(&left_bytes, &right_bytes, settings);
+    if side_by_side {
+        let columns =
+            Columns { width: settings.width, only_changes: settings.only_changes, left_only: settings.left_only };
+        side::side_by_side(&pair, &columns, out)?;
+        return Ok(i32::from(pair.differs()));
+    }
     if !pair.differs() {
         if settings.report_identical {
             writeln!(out, "Files {} and {} are identical", left.0, right.0)?;
@@ -149,7 +157,7 @@ fn compare_files(
     };
     let (left_header, right_header) = (header(0, left), header(1, right));
     match settings.style {
-        Style::Normal => format::normal(&pair, out)?,
+        Style::Normal | Style::SideBySide => format::normal(&pair, out)?,
         Style::Unified(lines) => {
             writeln!(out, "--- {left_header}\n+++ {right_header}")?;
             format::unified(&pair, lines, settings.show_function, out)?;

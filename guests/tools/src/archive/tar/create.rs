@@ -12,6 +12,15 @@ use tar::{Builder, EntryType, Header};
 
 use super::{FAILED, Options};
 
+/// The room for a name in a header.
+const SHORT: usize = 100;
+
+/// Puts a text, or its beginning, into a field.
+fn put(field: &mut [u8; SHORT], text: &str) {
+    let length = text.len().min(SHORT);
+    field[..length].copy_from_slice(&text.as_bytes()[..length]);
+}
+
 struct Writer<'a, W: Write> {
     options: &'a Options,
     builder: Builder<W>,
@@ -130,12 +139,12 @@ impl<W: Write> Writer<'_, W> {
         if let Some(first) = first {
             header.set_entry_type(EntryType::Link);
             header.set_size(0);
-            self.builder.append_link(&mut header, &stored, &first)?;
+            self.append(&mut header, &stored, &first, io::empty())?;
             shown_link = Some(format!(" link to {first}"));
         } else if found.is_dir() {
             header.set_entry_type(EntryType::Directory);
             header.set_size(0);
-            self.builder.append_data(&mut header, &stored, io::empty())?;
+            self.append(&mut header, &stored, "", io::empty())?;
         } else if found.is_symlink() {
             let target = match fs::read_link(path) {
                 Ok(target) => target.to_string_lossy().into_owned(),
@@ -146,7 +155,7 @@ impl<W: Write> Writer<'_, W> {
             };
             header.set_entry_type(EntryType::Symlink);
             header.set_size(0);
-            self.builder.append_link(&mut header, &stored, &target)?;
+            self.append(&mut header, &stored, &target, io::empty())?;
             shown_link = Some(format!(" -> {target}"));
         } else if found.is_file() {
             let file = match fs::File::open(path) {
@@ -160,7 +169,7 @@ impl<W: Write> Writer<'_, W> {
             header.set_size(found.size);
             // The header's size holds even if the file changes meanwhile.
             let data = file.chain(io::repeat(0)).take(found.size);
-            self.builder.append_data(&mut header, &stored, data)?;
+            self.append(&mut header, &stored, "", data)?;
             if found.links > 1 {
                 self.links.insert(identity, stored.clone());
             }
@@ -170,6 +179,33 @@ impl<W: Write> Writer<'_, W> {
         }
         self.written.push((path.to_owned(), found.is_dir()));
         self.report(name, found, &header, shown_link.unwrap_or_default())
+    }
+
+    /// Writes a member under exactly its name: the library would drop a leading `./`, which tar keeps.
+    fn append(&mut self, header: &mut Header, name: &str, link: &str, data: impl Read) -> Result<(), Failure> {
+        const LONG_NAME: u8 = b'L';
+        const LONG_LINK: u8 = b'K';
+        for (kind, text) in [(LONG_LINK, link), (LONG_NAME, name)] {
+            if text.len() <= SHORT {
+                continue;
+            }
+            // GNU's way: a member before the member, whose content is the name.
+            let mut long = Header::new_gnu();
+            put(&mut long.as_old_mut().name, "././@LongLink");
+            long.set_entry_type(EntryType::new(kind));
+            long.set_mode(0o644);
+            long.set_mtime(0);
+            long.set_uid(0);
+            long.set_gid(0);
+            long.set_size(text.len() as u64 + 1);
+            long.set_cksum();
+            self.builder.append(&long, text.as_bytes().chain(&[0][..]))?;
+        }
+        put(&mut header.as_old_mut().name, name);
+        put(&mut header.as_old_mut().linkname, link);
+        header.set_cksum();
+        self.builder.append(header, data)?;
+        Ok(())
     }
 
     fn set_owner(&self, header: &mut Header, found: &Stat) -> Result<(), Failure> {
