@@ -54,7 +54,6 @@ impl Content {
     }
 
     /// Returns `held` counted anew.
-    #[cfg(test)]
     pub fn recount(&self) -> u64 {
         let chunks: u64 = self.chunks.iter().map(|(_, chunk)| chunk.len() as u64).sum();
         chunks + if self.blob_counts { self.blob.len() as u64 } else { 0 }

@@ -34,8 +34,8 @@ impl FileSystem {
     /// Writes a file, in the place of what it held; makes it, and the directories above it, if they are not there.
     ///
     /// # Errors
-    /// `ISDIR` for a directory, `NOSPC`, `FBIG`, `ROFS`, and those of path resolution. On a file of the sandbox's own tree
-    /// either all is written or nothing has changed.
+    /// `ISDIR` for a directory, `NOSPC`, `FBIG`, `ROFS`, and those of path resolution. In the sandbox's own tree
+    /// either the whole content is written or none, though the directories above may have been made.
     pub fn write_file(&self, path: &str, content: Bytes) -> Result<(), Errno> {
         match self.put_file(path, content.clone()) {
             Err(Errno::Noent) => {

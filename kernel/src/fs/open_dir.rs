@@ -155,11 +155,11 @@ impl OpenDir {
     pub fn read(&self, cookie: u64, visit: impl FnMut(DirectoryEntry<'_>) -> bool) -> Result<(), Errno> {
         match &*self.0 {
             Handle::Tree(pin) => read_tree(pin, cookie, visit),
-            Handle::Foreign { path, caller, listing, .. } => {
+            Handle::Foreign { path, caller, listing, shared } => {
                 let listed = {
                     let mut listing = listing.lock();
                     if cookie == 0 || listing.is_empty() {
-                        *listing = Arc::new(list(path, *caller)?);
+                        *listing = Arc::new(list(shared, path, *caller)?);
                     }
                     Arc::clone(&listing)
                 };
@@ -197,13 +197,16 @@ fn read_tree(pin: &Pin, cookie: u64, mut visit: impl FnMut(DirectoryEntry<'_>) -
     Ok(())
 }
 
-fn list(path: &ForeignPath, caller: u32) -> Result<Vec<Listed>, Errno> {
+fn list(shared: &Shared, path: &ForeignPath, caller: u32) -> Result<Vec<Listed>, Errno> {
     let inode_of = |path: &ForeignPath| match path.node(caller)? {
         Some(node) => Ok(path.stat(&node, 0).inode),
         None => Err(Errno::Noent),
     };
     let own = inode_of(path)?;
-    let parent = path.parent().map_or(Ok(path.mount.point.0), |parent| inode_of(&parent))?;
+    let parent = match path.parent() {
+        Some(parent) => inode_of(&parent)?,
+        None => shared.state.read().tree.directory(path.mount.point)?.parent.0,
+    };
     let mut listed = vec![
         Listed { name: ".".to_owned(), inode: own, file_type: FileType::Directory },
         Listed { name: "..".to_owned(), inode: parent, file_type: FileType::Directory },

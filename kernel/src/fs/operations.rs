@@ -290,6 +290,8 @@ impl FileSystem {
     /// # Errors
     /// `PERM` for a directory, `EXIST` whatever is at the new path, `XDEV` across file systems, `MLINK`, `NOSPC`.
     pub fn link(&self, from: (At<'_>, &str), follow: bool, to: (At<'_>, &str)) -> Result<(), Errno> {
+        // Whether the file is there comes before anything that is wrong with the new path.
+        self.stat(from.0, from.1, follow)?;
         let walks =
             (Walk::new(&self.0, from.0, from.1, following(follow))?, Walk::new(&self.0, to.0, to.1, Last::Entry)?);
         let tree = |state: &mut State, from: &TreeTarget<'_>, to: &TreeTarget<'_>| {

@@ -37,6 +37,19 @@ impl Tree {
         Self { inodes, next: Self::ROOT.0 + 1, usage: Usage::default() }
     }
 
+    /// Counts anew what the tree holds beyond its image; equal to what its operations have kept count of.
+    pub fn recount(&self) -> Usage {
+        let mut usage = Usage::default();
+        for (_, inode) in self.inodes() {
+            let bytes = match &inode.node {
+                Node::File(content) => content.recount(),
+                _ => inode.cost().bytes,
+            };
+            usage.add(Usage { bytes, ..inode.cost() });
+        }
+        usage
+    }
+
     /// Returns an inode. Numbers come from this tree's own entries and open handles, so it is there: `STALE` otherwise.
     pub(crate) fn get(&self, id: InodeId) -> Result<&Inode, Errno> {
         self.inodes.get(id.0).map(|inode| &**inode).ok_or(Errno::Stale)

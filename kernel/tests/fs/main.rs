@@ -1,4 +1,9 @@
 //! The file system as the layers above see it.
 
+mod directories;
 mod files;
+mod model;
+mod mounts;
+mod paths;
+mod sequences;
 mod support;
