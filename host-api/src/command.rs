@@ -35,6 +35,10 @@ pub struct Command {
     pub stdout: OutputMode,
     /// Where standard error goes; captured by default.
     pub stderr: OutputMode,
+    /// Has the standard streams look like a terminal of this size to the program, whatever they are connected to: it shows
+    /// prompts, colours and columns. Those of the streams that are closed or discarded stay what they are. The host's end
+    /// edits lines and echoes; for a session with a terminal of its own see [`PtySpec`](crate::PtySpec).
+    pub terminal: Option<TerminalSize>,
     /// The user to run as, as `name`, `uid` or `uid:gid`. An engine with one user accepts and ignores it.
     pub user: Option<String>,
     /// How long the process may run. When it has passed, the process and all its descendants are killed, and the end is
@@ -60,6 +64,7 @@ impl Command {
             stdin: InputMode::Closed,
             stdout: OutputMode::Capture,
             stderr: OutputMode::Capture,
+            terminal: None,
             user: None,
             timeout: None,
             name: None,
@@ -119,6 +124,13 @@ impl Command {
     #[must_use]
     pub fn stderr(mut self, mode: OutputMode) -> Self {
         self.stderr = mode;
+        self
+    }
+
+    /// Has the standard streams look like a terminal.
+    #[must_use]
+    pub fn terminal(mut self, size: TerminalSize) -> Self {
+        self.terminal = Some(size);
         self
     }
 
@@ -192,6 +204,15 @@ impl From<&'static str> for InputMode {
     fn from(text: &'static str) -> Self {
         Self::Bytes(text.into())
     }
+}
+
+/// The size of a terminal, in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TerminalSize {
+    /// The height.
+    pub rows: u16,
+    /// The width.
+    pub cols: u16,
 }
 
 /// Where one of a process's output streams goes.

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use stillbox_api::{Command, InputMode, OutputMode, OutputStream, ProcessError, Unsupported};
+use stillbox_api::{Command, InputMode, OutputMode, OutputStream, ProcessError, TerminalSize, Unsupported};
 use stillbox_kernel::Errno;
 use stillbox_kernel::fs::Device;
 use stillbox_kernel::pipe::{PipeWriter, pipe};
+use stillbox_kernel::tty::{Size, Tty};
 
 use crate::offload::offload;
 use crate::process::output::Output;
@@ -42,7 +43,8 @@ impl Live {
         let (stdin, writer) = self.stdin(&command.stdin);
         let stdout = self.stdout(&command.stdout, &output, OutputStream::Stdout);
         let stderr = self.stdout(&command.stderr, &output, OutputStream::Stderr);
-        let fds = FdTable::new(self.table.limits.fds, [stdin, stdout, stderr], self.root.clone());
+        let stdio = on_terminal(command.terminal, [stdin, stdout, stderr]);
+        let fds = FdTable::new(self.table.limits.fds, stdio, self.root.clone());
         let request = Spawn { invocation, fds, cwd, parent: None, signals: Signals::default() };
         let process = self.table.spawn(request).map_err(|errno| self.spawn_error(&command.program, errno))?;
 
@@ -97,23 +99,23 @@ impl Live {
         resolved.map_err(|error| start_error(&command.program, error))
     }
 
-    fn stdin(&self, mode: &InputMode) -> (Arc<Description>, Option<PipeWriter>) {
+    fn stdin(&self, mode: &InputMode) -> (Object, Option<PipeWriter>) {
         match mode {
-            InputMode::Closed => (Description::stream(Object::Device(Device::Null)), None),
-            InputMode::Bytes(bytes) => (Description::stream(Object::Input(bytes.clone())), None),
+            InputMode::Closed => (Object::Device(Device::Null), None),
+            InputMode::Bytes(bytes) => (Object::Input(bytes.clone()), None),
             InputMode::Pipe => {
                 let (reader, writer) = pipe(self.table.limits.pipe_bytes as usize);
-                (Description::stream(Object::PipeReader(reader)), Some(writer))
+                (Object::PipeReader(reader), Some(writer))
             }
         }
     }
 
-    fn stdout(&self, mode: &OutputMode, output: &Arc<Output>, stream: OutputStream) -> Arc<Description> {
-        Description::stream(match mode {
+    fn stdout(&self, mode: &OutputMode, output: &Arc<Output>, stream: OutputStream) -> Object {
+        match mode {
             OutputMode::Capture => Object::Output(output.sink(stream, self.table.clock.clone())),
             OutputMode::Discard => Object::Device(Device::Null),
             OutputMode::Stream(sink) => Object::Output(sink.clone()),
-        })
+        }
     }
 
     fn spawn_error(&self, program: &str, errno: Errno) -> ProcessError {
@@ -125,6 +127,19 @@ impl Live {
             errno => ProcessError::NotExecutable { program, source: errno.into() },
         }
     }
+}
+
+/// Returns the descriptions of the standard streams; with a terminal, all that are connected to anything are that.
+fn on_terminal(size: Option<TerminalSize>, streams: [Object; 3]) -> [Arc<Description>; 3] {
+    let tty = size.map(|TerminalSize { rows, cols }| Tty::new(Size { rows, cols }));
+    streams.map(|stream| {
+        Description::stream(match (&tty, stream) {
+            (Some(tty), stream @ (Object::PipeReader(_) | Object::Output(_))) => {
+                Object::Tty { tty: tty.clone(), stream: Box::new(stream) }
+            }
+            (_, stream) => stream,
+        })
+    })
 }
 
 /// Finds the program that `args` begin with, along the `PATH` of `env`.

@@ -18,7 +18,8 @@ pub(crate) enum Object {
     PipeReader(PipeReader),
     PipeWriter(PipeWriter),
     Device(Device),
-    Tty(Tty),
+    /// A stream that the guest is told is a terminal.
+    Tty { tty: Tty, stream: Box<Object> },
     /// Output that the host captures or streams.
     Output(Arc<dyn OutputSink>),
     /// Input that the host gave whole.
@@ -53,7 +54,8 @@ impl Description {
         let (readable, writable) = match &object {
             Object::PipeReader(_) | Object::Input(_) => (true, false),
             Object::PipeWriter(_) | Object::Output(_) => (false, true),
-            Object::File(_) | Object::Dir(_) | Object::Device(_) | Object::Tty(_) => (true, true),
+            // A program may write to the descriptor it reads a terminal from; only the stream behind it says no.
+            Object::File(_) | Object::Dir(_) | Object::Device(_) | Object::Tty { .. } => (true, true),
         };
         Arc::new(Self::new(object, readable, writable))
     }
@@ -81,7 +83,7 @@ impl Description {
             Object::File(_) => "file".to_owned(),
             Object::PipeReader(_) | Object::PipeWriter(_) | Object::Output(_) | Object::Input(_) => "pipe:".to_owned(),
             Object::Device(device) => format!("/dev/{device:?}").to_lowercase(),
-            Object::Tty(_) => "/dev/tty".to_owned(),
+            Object::Tty { .. } => "/dev/tty".to_owned(),
         }
     }
 

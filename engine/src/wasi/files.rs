@@ -196,7 +196,7 @@ pub(super) fn fd_mode(description: &Description) -> std::result::Result<u32, Err
     match &description.object {
         Object::File(file) => Ok(file.stat()?.st_mode()),
         Object::Dir(dir) => Ok(dir.stat()?.st_mode()),
-        Object::Device(_) | Object::Tty(_) => Ok(0o020_666),
+        Object::Device(_) | Object::Tty { .. } => Ok(0o020_666),
         Object::PipeReader(_) | Object::PipeWriter(_) | Object::Output(_) => Ok(0o010_600),
         Object::Input(_) => Ok(0o100_400),
     }

@@ -206,7 +206,7 @@ pub(crate) fn tty_state(process: &Process) -> Result<types::Tty, Errno> {
     let (size, mode) = (tty.size(), tty.mode());
     let is_tty = |fd: usize| {
         let description = stdio[fd].as_deref();
-        u8::from(description.is_some_and(|description| matches!(description.object, Object::Tty(_))))
+        u8::from(description.is_some_and(|description| matches!(description.object, Object::Tty { .. })))
     };
     Ok(types::Tty {
         cols: size.cols.into(),

@@ -11,7 +11,16 @@ pub(crate) fn read(process: &Process, description: &Description, buf: &mut [u8])
     if !description.readable {
         return Err(Errno::Badf.into());
     }
-    match &description.object {
+    read_object(process, description, &description.object, buf)
+}
+
+fn read_object(
+    process: &Process,
+    description: &Description,
+    object: &Object,
+    buf: &mut [u8],
+) -> Result<usize, Stop> {
+    match object {
         Object::File(file) => {
             let mut position = description.position.lock();
             let count = file.read_at(*position, buf)?;
@@ -26,10 +35,8 @@ pub(crate) fn read(process: &Process, description: &Description, buf: &mut [u8])
             *position += count as u64;
             Ok(count)
         }
-        Object::PipeReader(reader) => {
-            wait(process, description, |cx| reader.poll_read(cx, buf).map(Ok))
-        }
-        Object::Tty(tty) => wait(process, description, |cx| tty.poll_read(cx, buf).map(Ok)),
+        Object::PipeReader(reader) => wait(process, description, |cx| reader.poll_read(cx, buf).map(Ok)),
+        Object::Tty { stream, .. } => read_object(process, description, stream, buf),
         Object::Device(device) => read_device(process, *device, buf),
         Object::Dir(_) => Err(Errno::Isdir.into()),
         Object::PipeWriter(_) | Object::Output(_) => Err(Errno::Badf.into()),
@@ -58,7 +65,11 @@ pub(crate) fn write(process: &Process, description: &Description, buf: &[u8]) ->
     if !description.writable {
         return Err(Errno::Badf.into());
     }
-    match &description.object {
+    write_object(process, description, &description.object, buf)
+}
+
+fn write_object(process: &Process, description: &Description, object: &Object, buf: &[u8]) -> Result<usize, Stop> {
+    match object {
         Object::File(file) => {
             let mut position = description.position.lock();
             if description.is_append() {
@@ -71,7 +82,7 @@ pub(crate) fn write(process: &Process, description: &Description, buf: &[u8]) ->
             Ok(count)
         }
         Object::PipeWriter(writer) => write_all(process, description, buf, |cx, rest| writer.poll_write(cx, rest)),
-        Object::Tty(tty) => write_all(process, description, buf, |cx, rest| tty.poll_write(cx, rest)),
+        Object::Tty { stream, .. } => write_object(process, description, stream, buf),
         Object::Output(sink) => match buf {
             [] => Ok(0),
             buf => match sink.write(buf) {

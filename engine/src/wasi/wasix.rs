@@ -256,7 +256,7 @@ impl wasix_32v1::Wasix32v1 for Guest {
 /// Returns the descriptions of a guest's standard streams that are terminals, by descriptor.
 pub(super) fn terminal_of(descriptions: &[Option<Arc<Description>>]) -> Option<&stillbox_kernel::tty::Tty> {
     descriptions.iter().flatten().find_map(|description| match &description.object {
-        Object::Tty(tty) => Some(tty),
+        Object::Tty { tty, .. } => Some(tty),
         _ => None,
     })
 }
