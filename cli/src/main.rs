@@ -1,3 +1,5 @@
-//! The `stillbox` command.
+//! The `stillbox` command: runs programs in sandboxes from the command line.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    stillbox_cli::main()
+}

@@ -1,0 +1,77 @@
+//! From the command line to a sandbox.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, ensure};
+use stillbox::{AsyncSandbox, Engine, Limits, Mount, SandboxSpec, Sandboxes as _};
+
+use crate::args::SandboxArgs;
+use crate::guests::Store;
+use crate::home::Home;
+use crate::image;
+
+/// Where commands start in the standard image.
+const WORKING_DIR: &str = "/root";
+
+/// Returns the runtime that the API's futures run on. Guests have threads of their own.
+pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    runtime.context("cannot start the runtime")
+}
+
+/// Returns an engine whose image has everything that was added.
+pub(crate) fn engine() -> anyhow::Result<Engine> {
+    let home = Home::from_env()?;
+    image::engine(&home, &Store::open(&home)?)
+}
+
+/// Makes the sandbox that the command line asks for.
+pub(crate) async fn create(engine: &Engine, args: &SandboxArgs) -> anyhow::Result<Arc<dyn AsyncSandbox>> {
+    let sandbox = engine.create(spec(args)?).await?;
+    for file in &args.file {
+        ensure!(
+            !file.host_path.is_dir(),
+            "{} is a directory: use --mount to show it in the sandbox",
+            file.host_path.display()
+        );
+        sandbox.upload_file(&file.host_path, &file.guest_path).await?;
+    }
+    Ok(sandbox)
+}
+
+fn spec(args: &SandboxArgs) -> anyhow::Result<SandboxSpec> {
+    // A relative directory is below the one that it would be without the option.
+    let working_dir = below(WORKING_DIR, args.workdir.as_deref().unwrap_or("."));
+    let mut spec = SandboxSpec::default().working_dir(&working_dir).terminate_on_drop(true);
+    spec.image = args.image.clone();
+    spec.env.extend(args.env.iter().cloned());
+    if let Some(bytes) = args.memory {
+        spec.limits = Limits { memory_bytes: bytes, process_memory_bytes: bytes, ..Limits::default() };
+    }
+    for mount in &args.mount {
+        let host_path = std::path::absolute(&mount.host_path).context("cannot mount a directory without a path")?;
+        let guest_path = below(&working_dir, &mount.guest_path);
+        spec.mounts.push(Mount { host_path, guest_path, writable: mount.writable });
+    }
+    Ok(spec)
+}
+
+/// Returns a path of the sandbox, made absolute.
+fn below(dir: &str, path: &str) -> String {
+    let path = Path::new(dir).join(path);
+    path.components().collect::<PathBuf>().to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::below;
+
+    #[test]
+    fn relative_paths_begin_at_the_directory() {
+        assert_eq!(below("/root", "src"), "/root/src");
+        assert_eq!(below("/root", "./src/"), "/root/src");
+        assert_eq!(below("/root", "."), "/root");
+        assert_eq!(below("/root", "/src"), "/src");
+    }
+}
