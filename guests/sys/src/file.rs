@@ -113,6 +113,29 @@ pub fn write_all(fd: Fd, mut bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// Says what an offset of [`seek`] counts from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whence {
+    /// The start of the file.
+    Start,
+    /// The current position.
+    Current,
+    /// The end of the file.
+    End,
+}
+
+/// Moves the position of a file and returns the new one. A pipe gives [`Errno::SPIPE`].
+pub fn seek(fd: Fd, offset: i64, whence: Whence) -> Result<u64> {
+    let whence = match whence {
+        Whence::Start => libc::SEEK_SET,
+        Whence::Current => libc::SEEK_CUR,
+        Whence::End => libc::SEEK_END,
+    };
+    // SAFETY: lseek takes no pointers.
+    let position = unsafe { libc::lseek(fd, offset, whence) };
+    u64::try_from(position).map_err(|_| Errno::last())
+}
+
 /// Is one file that [`poll`] watches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PollFd {

@@ -20,7 +20,7 @@ mod imp;
 mod imp;
 
 pub use errno::{Errno, Result};
-pub use file::{Open, PollFd, close, is_open, open, poll, read, write, write_all};
+pub use file::{Open, PollFd, Whence, close, is_open, open, poll, read, seek, write, write_all};
 pub use imp::{
     chdir, dup, dup_min, dup2, fd_mode, fs_stats, get_group, getcwd, getpid, getppid, is_cloexec, isatty, kill,
     kill_group, mode, pipe, set_cloexec, set_group, set_mode, signal_action, sleep, tty_get, tty_set, umask, wait,
