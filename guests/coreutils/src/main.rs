@@ -2,9 +2,9 @@
 //!
 //! `coreutils NAME ARGS...` works as well, and `coreutils --list` tells the names.
 
+mod dd;
 mod ls;
 mod modes;
-mod threads;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -42,7 +42,7 @@ utilities! {
     "csplit" uu_csplit,
     "cut" uu_cut,
     "date" uu_date,
-    "dd" uu_dd,
+    "dd" dd,
     "dir" ls,
     "dircolors" uu_dircolors,
     "dirname" uu_dirname,
@@ -130,9 +130,6 @@ fn main() -> ExitCode {
     if let Err(error) = uucore::locale::setup_localization(uucore::get_canonical_util_name(&messages)) {
         eprintln!("{name}: cannot load its messages: {error}");
         return ExitCode::from(125);
-    }
-    if name == "dd" {
-        threads::pretend();
     }
     // `exit` and not a return: the utilities' buffers have to be written even where a destructor would not run.
     std::process::exit(utility(arguments.into_iter()))

@@ -6,7 +6,7 @@ use std::io::Write;
 
 use stillbox_sys as sys;
 
-use crate::check::{During, Outcome, that};
+use crate::check::{During, Outcome, kind, that};
 use crate::child;
 
 /// Computes for ever.
@@ -75,7 +75,7 @@ pub fn fill_disk(_: &[String]) -> Outcome {
             break error;
         }
     };
-    println!("{} {:?}", file.metadata().during("stat")?.len() / 1024, error.kind());
+    println!("{} {}", file.metadata().during("stat")?.len() / 1024, kind(&error));
     drop(file);
     fs::remove_file("hostile_fill_disk.tmp").during("remove")?;
     fs::write("hostile_fill_disk.tmp", block).during("write after making room")?;
@@ -101,7 +101,7 @@ pub fn many_fds(_: &[String]) -> Outcome {
 pub fn long_path(_: &[String]) -> Outcome {
     for path in ["x".repeat(5_000), "x/".repeat(2_500), format!("/tmp/{}", "y".repeat(300))] {
         let error = fs::write(&path, "").err().ok_or("a path that is too long was taken")?;
-        println!("{}: {:?}", path.len(), error.kind());
+        println!("{}: {}", path.len(), kind(&error));
     }
     let above = fs::canonicalize(format!("{}tmp", "../".repeat(50))).during("leave the root")?;
     that("above the root is the root", above == std::path::Path::new("/tmp"))
