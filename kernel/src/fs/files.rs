@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::content::Content;
 use super::filesystem::{FileSystem, State};
 use super::inode::Node;
-use super::operations::OpenOptions;
+use super::open::OpenOptions;
 use super::resolve::{At, Last, TreeTarget};
 use crate::Errno;
 

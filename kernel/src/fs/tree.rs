@@ -16,7 +16,7 @@ const MOST_LINKS: u32 = 65_000;
 ///
 /// This layer speaks inodes, not paths: its operations take a directory and a name, check what POSIX says of them, and
 /// keep the count of what the quota charges. Who holds a file open is not known here, so an operation that takes the last
-/// name of an inode returns it as an orphan, which stays until it is [released](Tree::release).
+/// name of an inode returns it as an orphan, which stays until it is released.
 #[derive(Clone, Debug)]
 pub struct Tree {
     inodes: Radix<Arc<Inode>>,
@@ -233,12 +233,8 @@ impl Tree {
             return Err(Errno::Fbig);
         }
         let available = self.usage.bytes_left(quota);
-        let written = self.change_content(id, |content| content.write(offset, &data[..fits], available))?;
-        if written == 0 {
-            return Err(Errno::Nospc);
-        }
-        self.touch(id, now)?;
-        Ok(written)
+        let written = self.change_content(id, now, |content| content.write(offset, &data[..fits], available))?;
+        if written == 0 { Err(Errno::Nospc) } else { Ok(written) }
     }
 
     /// Writes at the end of a file, and returns where that was and how much went in.
@@ -252,10 +248,11 @@ impl Tree {
         if len > quota.file_bytes && len > current {
             return Err(Errno::Fbig);
         }
-        if len != current {
-            self.change_content(id, |content| content.set_len(len))?;
-        }
-        self.touch(id, now)
+        self.change_content(id, now, |content| {
+            if len != current {
+                content.set_len(len);
+            }
+        })
     }
 
     pub(crate) fn allocate(
@@ -273,8 +270,7 @@ impl Tree {
             return Err(Errno::Fbig);
         }
         let available = self.usage.bytes_left(quota);
-        self.change_content(id, |content| content.allocate(offset, len, available))??;
-        self.touch(id, now)
+        self.change_content(id, now, |content| content.allocate(offset, len, available))?
     }
 
     /// Replaces a file's whole content.
@@ -289,8 +285,7 @@ impl Tree {
         if content.held() > self.usage.bytes_left(quota) + held {
             return Err(Errno::Nospc);
         }
-        self.change_content(id, |old| *old = content)?;
-        self.touch(id, now)
+        self.change_content(id, now, |old| *old = content)
     }
 
     pub(crate) fn set_times(
@@ -378,10 +373,6 @@ impl Tree {
         Ok((left == 0).then_some(id))
     }
 
-    fn touch(&mut self, id: InodeId, now: u64) -> Result<(), Errno> {
-        self.change(id, |inode| inode.touch(now))
-    }
-
     fn change_directory(&mut self, id: InodeId, now: u64, f: impl FnOnce(&mut Directory)) -> Result<(), Errno> {
         self.change(id, |inode| match &mut inode.node {
             Node::Directory(directory) => {
@@ -393,9 +384,13 @@ impl Tree {
         })?
     }
 
-    fn change_content<R>(&mut self, id: InodeId, f: impl FnOnce(&mut Content) -> R) -> Result<R, Errno> {
+    fn change_content<R>(&mut self, id: InodeId, now: u64, f: impl FnOnce(&mut Content) -> R) -> Result<R, Errno> {
         self.change(id, |inode| match &mut inode.node {
-            Node::File(content) => Ok(f(content)),
+            Node::File(content) => {
+                let result = f(content);
+                inode.touch(now);
+                Ok(result)
+            }
             Node::Directory(_) => Err(Errno::Isdir),
             _ => Err(Errno::Inval),
         })?

@@ -7,3 +7,4 @@ mod mounts;
 mod paths;
 mod sequences;
 mod support;
+mod threads;
