@@ -9,6 +9,7 @@ mod args;
 mod output;
 mod sandbox;
 mod signals;
+mod terminal;
 mod verbs;
 
 pub mod guests;

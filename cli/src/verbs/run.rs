@@ -19,6 +19,7 @@ use crate::args::RunArgs;
 use crate::output::{self, exit_code};
 use crate::sandbox;
 use crate::signals::{SIGINT, Signals};
+use crate::terminal;
 
 /// How much of standard input is passed on at a time, in bytes.
 const STDIN_CHUNK_BYTES: usize = 64 << 10;
@@ -61,6 +62,8 @@ fn command(args: &RunArgs) -> anyhow::Result<Command> {
         command.stdout = live(io::stdout())?;
         command.stderr = live(io::stderr())?;
     }
+    // Programs then show prompts and colours; our own terminal goes on editing lines and echoing them.
+    command.terminal = terminal::size().filter(|_| !args.json);
     command.timeout = args.timeout;
     Ok(command)
 }

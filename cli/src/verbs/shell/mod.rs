@@ -11,8 +11,7 @@
 //! ```
 //!
 //! A command has the same standard input as the shell, a pipe. Ctrl-D while it runs closes that pipe, so the shell ends
-//! with the command; a new one then takes over its directory, its variables and its functions. Programs don't see a
-//! terminal.
+//! with the command; a new one then takes over its directory, its variables and its functions.
 
 mod screen;
 
@@ -38,6 +37,7 @@ use crate::home::Home;
 use crate::output::exit_code;
 use crate::sandbox;
 use crate::signals::{SIGINT, Signals};
+use crate::terminal;
 use crate::verbs::run;
 use screen::{Prompt, Screen};
 
@@ -113,6 +113,7 @@ impl Session {
         let mark = format!("stillbox-{:016x}", RandomState::new().hash_one(0));
         let (screen, prompts) = Screen::new(&mark)?;
         let mut command = Command::new("sh").args(["-c", DRIVER, "sh", &mark, STATE]);
+        command.terminal = terminal::size();
         command.working_dir = cwd.clone();
         command.stdin = InputMode::Pipe;
         command.stdout = OutputMode::Stream(screen.stdout());
