@@ -196,8 +196,13 @@ impl Content {
             None if self.blob.len() == len => Ok(self.blob.clone()),
             Some((0, chunk)) if chunk.len() == len => Ok(Bytes::from_owner(WholeChunk(Arc::clone(chunk)))),
             _ => {
+                // Only what is there is copied: the zeros of a hole are pages that nobody has touched.
                 let mut whole = vec![0; len];
-                self.read(0, &mut whole);
+                whole[..self.blob.len()].copy_from_slice(&self.blob);
+                for (index, chunk) in self.chunks.iter() {
+                    // Made from what the blob has in its place, a chunk is never shorter than that.
+                    whole[(index * CHUNK) as usize..][..chunk.len()].copy_from_slice(chunk);
+                }
                 Ok(whole.into())
             }
         }

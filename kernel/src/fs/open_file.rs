@@ -259,6 +259,25 @@ impl OpenFile {
         }
     }
 
+    /// Returns the content id and the whole content of one moment, for caching what is made from the content.
+    ///
+    /// # Errors
+    /// As [`contents`](Self::contents); `AGAIN` when a host's file keeps changing.
+    pub fn identified_contents(&self) -> Result<(u64, Bytes), Errno> {
+        if let FileSource::Tree(pin) = &self.0.source {
+            let state = pin.shared.state.read();
+            let content = state.tree.content(pin.id)?;
+            return Ok((content.id(), content.whole()?));
+        }
+        for _ in 0..10 {
+            let (before, contents) = (self.content_id()?, self.contents()?);
+            if self.content_id()? == before {
+                return Ok((before, contents));
+            }
+        }
+        Err(Errno::Again)
+    }
+
     fn writable(&self) -> Result<&FileSource, Errno> {
         if self.0.access.write { Ok(&self.0.source) } else { Err(Errno::Badf) }
     }

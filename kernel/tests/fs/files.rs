@@ -39,6 +39,8 @@ fn the_image_is_shared_and_costs_nothing_until_it_is_changed() {
         fs.open_file(HOST, "/usr/bin/alias", &OpenOptions::default()).unwrap().content_id().unwrap()
     };
     assert_eq!(id(&fs), id(&other));
+    let tool = fs.open_file(HOST, "/usr/bin/tool", &OpenOptions::default()).unwrap();
+    assert_eq!(tool.identified_contents(), Ok((id(&fs), Bytes::from_static(b"\0asm"))));
 
     create(&fs, "/etc/motd").append(b"more").unwrap();
     assert_eq!(fs.read_file("/etc/motd").unwrap(), "welcome\nmore");
