@@ -41,7 +41,8 @@ pub struct Command {
     pub terminal: Option<TerminalSize>,
     /// The user to run as, as `name`, `uid` or `uid:gid`. An engine with one user accepts and ignores it.
     pub user: Option<String>,
-    /// How long the process may run. When it has passed, the process and all its descendants are killed, and the end is
+    /// How long the process may run, from the moment it exists: an engine that compiles a program before its first start
+    /// doesn't count that. When the time has passed, the process and all its descendants are killed, and the end is
     /// reported as [`ExitReason::TimedOut`](crate::ExitReason::TimedOut) with signal 9; that is not an error.
     pub timeout: Option<Duration>,
     /// A name to address the process by, beside its pid. Not empty, without `/`, not all digits, and unique among the
