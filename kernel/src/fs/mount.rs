@@ -45,6 +45,9 @@ pub(crate) struct HostDirectory {
     content_ids: Mutex<HashMap<Fingerprint, u64>>,
 }
 
+/// How many content ids a mount remembers.
+const MOST_CONTENT_IDS: usize = 4096;
+
 type Fingerprint = (u64, u64, u64, Option<SystemTime>);
 
 impl HostDirectory {
@@ -165,7 +168,12 @@ impl HostDirectory {
         let metadata = file.metadata().map_err(errno)?;
         let modified = metadata.modified().ok().map(cap_std::time::SystemTime::into_std);
         let fingerprint = (metadata.dev(), metadata.ino(), metadata.len(), modified);
-        Ok(*self.content_ids.lock().entry(fingerprint).or_insert_with(content::new_id))
+        let mut ids = self.content_ids.lock();
+        if ids.len() >= MOST_CONTENT_IDS {
+            // What is forgotten gets a new id, which costs its user a cache miss and nothing else.
+            ids.clear();
+        }
+        Ok(*ids.entry(fingerprint).or_insert_with(content::new_id))
     }
 
     pub fn check_writable(&self) -> Result<(), Errno> {
