@@ -15,6 +15,7 @@ const fn applet(
 
 /// The contents of this program. Keep it sorted by name.
 const APPLETS: &[Applet] = &[
+    applet("bc", "[-lqsw] [-e EXPRESSION] [FILE]...", bc::main),
     applet("chgrp", "[-Rvf] GROUP FILE...", chmod::chgrp),
     applet("chmod", "[-Rvcf] [--reference=FILE | MODE] FILE...", chmod::chmod),
     applet("chown", "[-Rvf] OWNER[:GROUP] FILE...", chmod::chown),

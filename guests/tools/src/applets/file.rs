@@ -19,6 +19,9 @@ impl Kind {
     }
 }
 
+/// How many bytes are looked at.
+const LOOK: u64 = 1 << 20;
+
 /// Formats that their first bytes (at the given offset) tell.
 const MAGIC: &[(usize, &[u8], &str, &str)] = &[
     (0, b"\x7fELF", "ELF", "application/x-executable"),
@@ -112,7 +115,7 @@ pub fn main(args: &[String]) -> Outcome {
 fn identify(name: &str, follow: bool) -> Kind {
     let mut bytes = Vec::new();
     if name == "-" {
-        let _ = io::stdin().take(1 << 20).read_to_end(&mut bytes);
+        let _ = io::stdin().take(LOOK).read_to_end(&mut bytes);
         return content(&bytes);
     }
     let found = match if follow { stat(name) } else { lstat(name) } {
@@ -139,7 +142,7 @@ fn identify(name: &str, follow: bool) -> Kind {
         0o140000 => return Kind::new("socket", "inode/socket", "binary"),
         _ => {}
     }
-    let read = std::fs::File::open(name).and_then(|file| file.take(1 << 20).read_to_end(&mut bytes));
+    let read = std::fs::File::open(name).and_then(|file| file.take(LOOK).read_to_end(&mut bytes));
     match read {
         Ok(_) => content(&bytes),
         Err(_) => Kind::new("regular file, no read permission", "application/octet-stream", "binary"),
@@ -217,7 +220,7 @@ fn binary(bytes: &[u8]) -> Option<Kind> {
         other => other.to_owned(),
     };
     // A bitmap's two letters begin many texts, too.
-    if *mime == "image/bmp" && (bytes.len() < 26 || number(bytes, 2, true) as usize > bytes.len().max(1 << 20)) {
+    if *mime == "image/bmp" && (bytes.len() < 26 || number(bytes, 2, true) as usize > bytes.len().max(LOOK as usize)) {
         return None;
     }
     Some(Kind::new(words, mime, "binary"))
@@ -240,6 +243,9 @@ fn gzip(bytes: &[u8]) -> String {
         _ => {}
     }
     words.push_str(if bytes.get(9) == Some(&3) { ", from Unix" } else { "" });
+    if (18..LOOK as usize).contains(&bytes.len()) {
+        words.push_str(&format!(", original size modulo 2^32 {}", number(bytes, bytes.len() - 4, true)));
+    }
     words
 }
 
@@ -270,7 +276,7 @@ fn text(bytes: &[u8]) -> Option<Kind> {
     // The rest of a character that the look ended in is no error.
     let valid = match std::str::from_utf8(bytes) {
         Ok(_) => true,
-        Err(error) => error.error_len().is_none() && bytes.len() >= 1 << 20,
+        Err(error) => error.error_len().is_none() && bytes.len() as u64 >= LOOK,
     };
     let is_text = |byte: &u8| !matches!(byte, 0..=6 | 14..=26 | 28..=31 | 127);
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {

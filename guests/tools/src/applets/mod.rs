@@ -1,5 +1,6 @@
 //! The applets, one file each, or one for a few that are alike.
 
+pub mod bc;
 pub mod chmod;
 pub mod cmp;
 pub mod column;

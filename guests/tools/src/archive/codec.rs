@@ -2,6 +2,9 @@
 
 use std::io::{self, BufReader, Read, Write};
 
+/// The number of Unix in a gzip header.
+const UNIX: u8 = 3;
+
 /// A compressed format.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Format {
@@ -69,7 +72,8 @@ impl Format {
     pub fn compress(self, input: &mut dyn Read, output: &mut dyn Write, level: u32) -> io::Result<()> {
         match self {
             Self::Gzip => {
-                let mut encoder = flate2::write::GzEncoder::new(output, flate2::Compression::new(level.min(9)));
+                let level = flate2::Compression::new(level.min(9));
+                let mut encoder = flate2::GzBuilder::new().operating_system(UNIX).write(output, level);
                 io::copy(input, &mut encoder)?;
                 encoder.finish()?.flush()
             }

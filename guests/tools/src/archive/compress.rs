@@ -354,8 +354,6 @@ fn with_gzip_name(packed: &[u8], name: &str, modified: i64) -> Vec<u8> {
     let mut result = packed[..HEADER].to_vec();
     result[3] |= HAS_NAME;
     result[4..8].copy_from_slice(&u32::try_from(modified).unwrap_or(0).to_le_bytes());
-    // The system on which it was made: Unix.
-    result[9] = 3;
     result.extend_from_slice(name.as_bytes());
     result.push(0);
     result.extend_from_slice(&packed[HEADER..]);

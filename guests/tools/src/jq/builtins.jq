@@ -83,6 +83,14 @@ def with_entries(f): to_entries | map(f) | from_entries;
 def leaf_paths: paths(scalars);
 def recurse_down: recurse;
 
+# Arrays
+def flatten($depth):
+  if $depth < 0 then error("flatten depth must not be negative") else
+    reduce .[] as $item ([];
+      . + if ($item | isarray) and $depth > 0 then $item | flatten($depth - 1) else [$item] end)
+  end;
+def flatten: flatten(1000000000);
+
 # Tables
 def IN(candidates): any(candidates == .; .);
 def IN(values; candidates): any(values == candidates; .);
