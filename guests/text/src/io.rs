@@ -19,7 +19,7 @@ pub struct Output {
 enum Target {
     Stdout,
     Stderr,
-    File(File),
+    Writer(Box<dyn Write>),
 }
 
 impl Output {
@@ -35,7 +35,12 @@ impl Output {
 
     /// Returns buffered output into `file`.
     pub fn file(file: File) -> Output {
-        Output { target: Target::File(file), buffer: Vec::new(), by_line: false }
+        Output::writer(Box::new(file))
+    }
+
+    /// Returns buffered output into `writer`.
+    pub fn writer(writer: Box<dyn Write>) -> Output {
+        Output { target: Target::Writer(writer), buffer: Vec::new(), by_line: false }
     }
 
     /// Makes each line go out at once.
@@ -70,7 +75,7 @@ impl Output {
                 stdout.write_all(&self.buffer).and_then(|()| stdout.flush())
             }
             Target::Stderr => io::stderr().write_all(&self.buffer),
-            Target::File(file) => file.write_all(&self.buffer),
+            Target::Writer(writer) => writer.write_all(&self.buffer),
         };
         self.buffer.clear();
         result

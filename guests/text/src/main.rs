@@ -1,6 +1,7 @@
 //! `grep`, `sed`, `awk`, `find` and `xargs`, in one program that looks at the name it is called by.
 
 mod args;
+mod awk;
 mod glob;
 mod grep;
 mod io;
@@ -22,6 +23,7 @@ const APPLETS: &[(&str, fn(Vec<String>) -> i32)] = &[
     ("egrep", |args| grep::main("egrep", args)),
     ("fgrep", |args| grep::main("fgrep", args)),
     ("sed", sed::main),
+    ("awk", awk::main),
 ];
 
 /// Returns the name that messages begin with.

@@ -317,7 +317,7 @@ impl<'a> Machine<'a> {
                 self.finished = self.hold_finished;
             }
             Action::GetAppend => {
-                self.finished |= self.hold_finished;
+                self.finished = self.hold_finished;
                 self.pattern.push(end);
                 self.pattern.extend_from_slice(&self.hold);
             }
@@ -326,7 +326,7 @@ impl<'a> Machine<'a> {
                 self.hold_finished = self.finished;
             }
             Action::HoldAppend => {
-                self.hold_finished |= self.finished;
+                self.hold_finished = self.finished;
                 self.hold.push(end);
                 self.hold.extend_from_slice(&self.pattern);
             }
