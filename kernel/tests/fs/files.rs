@@ -75,15 +75,15 @@ fn open_says_what_open_2_says() {
     assert!(matches!(fs.open(HOST, "/dev/null", &CREATE), Ok(Opened::Device(..))));
 
     // A dangling symlink is created through, but not with O_EXCL.
-    fs.symlink("../tmp/target", HOST, "/etc/dangling").unwrap();
+    fs.symlink("../tmp/goal", HOST, "/etc/dangling").unwrap();
     assert_eq!(open("/etc/dangling", exclusive), Err(Errno::Exist));
     assert_eq!(open("/etc/dangling", CREATE), Ok(()));
-    assert!(fs.stat(HOST, "/tmp/target", false).is_ok());
+    assert!(fs.stat(HOST, "/tmp/goal", false).is_ok());
 
-    let only_read = fs.open_file(HOST, "/tmp/target", &read).unwrap();
+    let only_read = fs.open_file(HOST, "/tmp/goal", &read).unwrap();
     assert_eq!(only_read.write_at(0, b"x"), Err(Errno::Badf));
     assert_eq!(only_read.set_len(0), Err(Errno::Inval));
-    let only_write = fs.open_file(HOST, "/tmp/target", &OpenOptions { read: false, ..CREATE }).unwrap();
+    let only_write = fs.open_file(HOST, "/tmp/goal", &OpenOptions { read: false, ..CREATE }).unwrap();
     assert_eq!(only_write.read_at(0, &mut [0]), Err(Errno::Badf));
 }
 
@@ -142,27 +142,27 @@ fn times_and_modes_are_kept() {
 #[test]
 fn the_hosts_view_makes_parents_and_lists_directories_first() {
     let fs = file_system();
-    fs.write_file("/work/deep/b.txt", Bytes::from_static(b"12345")).unwrap();
-    fs.write_file("/work/deep/b.txt", Bytes::from_static(b"123")).unwrap();
-    fs.write_file("/work/deep/a.txt", Bytes::new()).unwrap();
-    fs.create_directories("/work/deep/z/y").unwrap();
-    fs.symlink("z", HOST, "/work/deep/link").unwrap();
-    fs.symlink("nowhere", HOST, "/work/deep/dangling").unwrap();
-    let listed = fs.list_directory("/work/deep").unwrap();
+    fs.write_file("/data/deep/b.txt", Bytes::from_static(b"12345")).unwrap();
+    fs.write_file("/data/deep/b.txt", Bytes::from_static(b"123")).unwrap();
+    fs.write_file("/data/deep/a.txt", Bytes::new()).unwrap();
+    fs.create_directories("/data/deep/z/y").unwrap();
+    fs.symlink("z", HOST, "/data/deep/link").unwrap();
+    fs.symlink("nowhere", HOST, "/data/deep/dangling").unwrap();
+    let listed = fs.list_directory("/data/deep").unwrap();
     let brief: Vec<(&str, bool, u64)> = listed.iter().map(|file| (&*file.name, file.is_dir, file.size)).collect();
     assert_eq!(
         brief,
         [("link", true, 4096), ("z", true, 4096), ("a.txt", false, 0), ("b.txt", false, 3), ("dangling", false, 7)]
     );
     assert_eq!(listed[3].modified_ms, 1_000);
-    assert_eq!(fs.read_file("/work/deep/b.txt").unwrap(), "123");
-    assert_eq!(fs.read_file("/work/deep"), Err(Errno::Isdir));
-    assert_eq!(fs.write_file("/work/deep", Bytes::new()), Err(Errno::Isdir));
+    assert_eq!(fs.read_file("/data/deep/b.txt").unwrap(), "123");
+    assert_eq!(fs.read_file("/data/deep"), Err(Errno::Isdir));
+    assert_eq!(fs.write_file("/data/deep", Bytes::new()), Err(Errno::Isdir));
     assert_eq!(fs.write_file("/etc/motd/x", Bytes::new()), Err(Errno::Notdir));
     assert_eq!(fs.list_directory("/etc/motd"), Err(Errno::Notdir));
-    fs.delete_file("/work/deep/a.txt").unwrap();
-    assert_eq!(fs.delete_file("/work/deep/a.txt"), Err(Errno::Noent));
-    assert_eq!(fs.delete_file("/work/deep/z"), Err(Errno::Isdir));
+    fs.delete_file("/data/deep/a.txt").unwrap();
+    assert_eq!(fs.delete_file("/data/deep/a.txt"), Err(Errno::Noent));
+    assert_eq!(fs.delete_file("/data/deep/z"), Err(Errno::Isdir));
 }
 
 #[test]
