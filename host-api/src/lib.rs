@@ -41,8 +41,8 @@ mod status;
 #[cfg(feature = "contract")]
 pub mod contract;
 
-pub use command::{Command, HealthCheck, InputMode, OutputMode, OutputSink, Probe, RestartCondition, RestartPolicy,
-    TerminalSize,
+pub use command::{
+    Command, HealthCheck, InputMode, OutputMode, OutputSink, Probe, RestartCondition, RestartPolicy, TerminalSize,
 };
 pub use error::{
     BoxError, CheckpointError, ConnectError, CreateError, FileError, LifecycleError, ProcessError, RestoreError,
