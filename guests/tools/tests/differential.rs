@@ -17,12 +17,14 @@ const LINES: [(&str, &str); 7] = [
 ];
 
 /// The lines that differ, by how they start, and why they may. One that does not differ any more fails the test.
-const KNOWN: [(&str, &str); 8] = [
+const KNOWN: [(&str, &str); 10] = [
     ("jq -e empty </dev/null", "jq 1.6 takes no input for no fault; 1.7 gives 4, as its manual says"),
     ("echo 'x' | jq .", BAD_INPUT),
     ("echo '{' | jq .", BAD_INPUT),
     ("echo '1 2 x 3' | jq .", BAD_INPUT),
     ("echo '[1,2' | jq .", BAD_INPUT),
+    ("echo 'nan' | jq .", BAD_INPUT),
+    ("printf '1\\n2\\n' | jq -n 'input, input, (try", "jq 1.6 says \"break\" where later ones say \"No more inputs\""),
     ("jq; echo $?", "jq 1.6 prints its help and gives 0; 1.7 gives 2"),
     ("jq -nc 'null | setpath", "jaq has no slices of null as paths"),
     ("jq -nc '$__loc__'", "jaq's language has no $__loc__"),

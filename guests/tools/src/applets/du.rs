@@ -170,8 +170,9 @@ impl Du {
         if self.exclude.iter().any(|pattern| matches_glob(pattern, name) || matches_glob(pattern, path)) {
             return Ok(Usage::default());
         }
-        let linked = found.is_dir() || found.links > 1;
-        if linked && !(self.count_links && !found.is_dir()) && !self.seen.insert((found.device, found.inode)) {
+        // A file with several names counts once, unless each name is to count; a directory is only walked once.
+        let once = found.is_dir() || found.links > 1 && !self.count_links;
+        if once && !self.seen.insert((found.device, found.inode)) {
             return Ok(Usage::default());
         }
         let amount = match (self.inodes, self.apparent) {

@@ -62,10 +62,10 @@ fn groups_of(user: &User) -> Vec<u32> {
     for line in text.lines() {
         let fields: Vec<&str> = line.split(':').collect();
         let member = fields.get(3).is_some_and(|members| members.split(',').any(|name| name == user.name));
-        if let (true, Some(Ok(id))) = (member, fields.get(2).map(|id| id.parse())) {
-            if !groups.contains(&id) {
-                groups.push(id);
-            }
+        if let (true, Some(Ok(id))) = (member, fields.get(2).map(|id| id.parse()))
+            && !groups.contains(&id)
+        {
+            groups.push(id);
         }
     }
     groups

@@ -200,6 +200,7 @@ fn page(text: &[u8], numbered: bool, keys: impl Read, out: &mut dyn Write) -> io
     if let Some(tty) = &before {
         let _ = tty_set(&Tty { echo: false, line_buffered: false, ..*tty });
     }
+    #[expect(clippy::unbuffered_bytes, reason = "what is typed ahead belongs to the next program")]
     let mut keys = keys.bytes();
     let mut shown = 0;
     let mut wanted = rows;

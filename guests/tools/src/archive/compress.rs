@@ -251,10 +251,10 @@ impl Run {
             let how = if self.keep { "created" } else { "replaced with" };
             warn_plain(&format!("{path}:\t{} -- {how} {target}", ratio(small, large)));
         }
-        if !self.keep {
-            if let Err(error) = fs::remove_file(&path) {
-                self.complain(1, format_args!("{path}: {}", reason(&error)));
-            }
+        if !self.keep
+            && let Err(error) = fs::remove_file(&path)
+        {
+            self.complain(1, format_args!("{path}: {}", reason(&error)));
         }
         Ok(())
     }

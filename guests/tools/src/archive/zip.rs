@@ -292,7 +292,7 @@ impl Zip {
         let options = options.compression_method(method).compression_level(deflates.then_some(self.level));
         writer.start_file(name, options).map_err(|error| failed(&error))?;
         writer.write_all(&bytes).map_err(|error| failed(&error))?;
-        self.report(verb, name, deflates.then(|| (packed.len(), bytes.len())), out)
+        self.report(verb, name, deflates.then_some((packed.len(), bytes.len())), out)
     }
 
     fn report(

@@ -4,11 +4,8 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 use std::rc::Rc;
 
-use num_bigint::BigInt;
-
-use super::math;
 use super::number::Number;
-use super::parser::{Argument, Expression, Function, Parameter, Place, Statement};
+use super::parser::{Expression, Function, Place, Statement};
 
 /// How a statement ends.
 #[derive(Debug)]
@@ -34,29 +31,26 @@ impl From<io::Error> for Error {
     }
 }
 
-type Result<T> = std::result::Result<T, Error>;
+pub type Result<T> = std::result::Result<T, Error>;
 
 /// The variables, arrays and functions of a program.
 pub struct Machine<W: Write> {
-    variables: HashMap<String, Number>,
-    arrays: HashMap<String, HashMap<i64, Number>>,
-    functions: HashMap<String, Rc<Function>>,
-    scale: usize,
-    input_base: u32,
+    pub(super) variables: HashMap<String, Number>,
+    pub(super) arrays: HashMap<String, HashMap<i64, Number>>,
+    pub(super) functions: HashMap<String, Rc<Function>>,
+    pub(super) scale: usize,
+    pub(super) input_base: u32,
     output_base: u32,
     last: Number,
     /// Where the next character of output goes on its line.
     line_length: usize,
     column: usize,
-    depth: usize,
-    math_library: bool,
+    pub(super) depth: usize,
+    pub(super) math_library: bool,
     out: W,
 }
 
-/// Calls within calls, before the stack of the process would end.
-const MOST_CALLS: usize = 400;
-
-fn failed<T>(message: impl Into<String>) -> Result<T> {
+pub fn failed<T>(message: impl Into<String>) -> Result<T> {
     Err(Error::Runtime(message.into()))
 }
 
@@ -141,7 +135,7 @@ impl<W: Write> Machine<W> {
         Ok(Flow::Next)
     }
 
-    fn run_all(&mut self, statements: &[Statement]) -> Result<Flow> {
+    pub(super) fn run_all(&mut self, statements: &[Statement]) -> Result<Flow> {
         for statement in statements {
             match self.run(statement)? {
                 Flow::Next => {}
@@ -162,10 +156,10 @@ impl<W: Write> Machine<W> {
             self.evaluate(start)?;
         }
         loop {
-            if let Some(condition) = condition {
-                if self.evaluate(condition)?.is_zero() {
-                    return Ok(Flow::Next);
-                }
+            if let Some(condition) = condition
+                && self.evaluate(condition)?.is_zero()
+            {
+                return Ok(Flow::Next);
             }
             match self.run(body)? {
                 Flow::Next | Flow::Continue => {}
@@ -199,7 +193,7 @@ impl<W: Write> Machine<W> {
         Ok(())
     }
 
-    fn evaluate(&mut self, expression: &Expression) -> Result<Number> {
+    pub(super) fn evaluate(&mut self, expression: &Expression) -> Result<Number> {
         match expression {
             Expression::Number(digits) => Ok(Number::parse(digits, self.input_base)),
             Expression::Group(inner) => self.evaluate(inner),
@@ -298,91 +292,6 @@ impl<W: Write> Machine<W> {
         }
         Ok(())
     }
-
-    fn call(&mut self, name: &str, arguments: &[Argument]) -> Result<Number> {
-        if let Some(function) = self.functions.get(name).cloned() {
-            return self.call_function(&function, arguments);
-        }
-        let mut values = Vec::new();
-        for argument in arguments {
-            match argument {
-                Argument::Value(expression) => values.push(self.evaluate(expression)?),
-                Argument::Array(array) if name == "length" => {
-                    let length = self.arrays.get(array).map_or(0, HashMap::len);
-                    return Ok(Number::from(length as i64));
-                }
-                Argument::Array(_) => return failed("Parameter type mismatch"),
-            }
-        }
-        let scale = self.scale;
-        match (name, values.as_slice()) {
-            ("length", [x]) => Ok(Number::from(x.length() as i64)),
-            ("scale", [x]) => Ok(Number::from(x.scale as i64)),
-            ("sqrt", [x]) => x.square_root(scale).map_or_else(|| failed("Square root of a negative number"), Ok),
-            ("read", []) => {
-                let mut line = String::new();
-                io::stdin().read_line(&mut line)?;
-                let text = line.trim();
-                let (sign, digits) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
-                let number = Number::parse(digits, self.input_base);
-                Ok(Number { value: number.value * sign, scale: number.scale })
-            }
-            ("s", [x]) if self.math_library => Ok(math::sine(x, scale)),
-            ("c", [x]) if self.math_library => Ok(math::cosine(x, scale)),
-            ("a", [x]) if self.math_library => Ok(math::arc_tangent(x, scale)),
-            ("l", [x]) if self.math_library => Ok(math::logarithm(x, scale)),
-            ("e", [x]) if self.math_library => {
-                math::exponential(x, scale).map_or_else(|| failed("exponent too large in e"), Ok)
-            }
-            ("j", [n, x]) if self.math_library => Ok(math::bessel(n, x, scale)),
-            _ => failed(format!("Function {name} not defined.")),
-        }
-    }
-
-    fn call_function(&mut self, function: &Function, arguments: &[Argument]) -> Result<Number> {
-        if arguments.len() != function.parameters.len() {
-            return failed("Parameter number mismatch");
-        }
-        if self.depth >= MOST_CALLS {
-            return failed("Stack error: functions call each other too deeply");
-        }
-        // Arguments are worth what they are before any parameter hides a variable.
-        let mut values = Vec::new();
-        for (argument, (_, is_array)) in arguments.iter().zip(&function.parameters) {
-            values.push(match (argument, is_array) {
-                (Argument::Value(expression), false) => Bound::Value(self.evaluate(expression)?),
-                (Argument::Array(name), true) => Bound::Array(self.arrays.get(name).cloned().unwrap_or_default()),
-                _ => return failed("Parameter type mismatch"),
-            });
-        }
-        let locals: Vec<&Parameter> = function.parameters.iter().chain(&function.locals).collect();
-        let hidden: Vec<_> =
-            locals.iter().map(|(name, _)| (self.variables.remove(name), self.arrays.remove(name))).collect();
-        for ((name, _), value) in function.parameters.iter().zip(values) {
-            match value {
-                Bound::Value(value) => drop(self.variables.insert(name.clone(), value)),
-                Bound::Array(array) => drop(self.arrays.insert(name.clone(), array)),
-            }
-        }
-        self.depth += 1;
-        let flow = self.run_all(&function.body);
-        self.depth -= 1;
-        for ((name, _), (variable, array)) in locals.iter().zip(hidden).rev() {
-            self.variables.remove(name);
-            self.arrays.remove(name);
-            self.variables.extend(variable.map(|value| (name.clone(), value)));
-            self.arrays.extend(array.map(|array| (name.clone(), array)));
-        }
-        Ok(match flow? {
-            Flow::Return(value) => value,
-            _ => Number { value: BigInt::ZERO, scale: 0 },
-        })
-    }
-}
-
-enum Bound {
-    Value(Number),
-    Array(HashMap<i64, Number>),
 }
 
 /// Replaces the escapes of `print`.

@@ -1,5 +1,7 @@
 //! `bc`: a calculator of any precision, with variables, control flow and functions.
 
+mod calls;
+mod expressions;
 mod lexer;
 mod machine;
 mod math;

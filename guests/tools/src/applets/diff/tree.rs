@@ -39,11 +39,11 @@ pub fn compare_operands(settings: &Settings, left: &str, right: &str, out: &mut 
     }
     let mut failed = false;
     for (seen, other, path) in [(&seen_left, &seen_right, &left), (&seen_right, &seen_left, &right)] {
-        if let Err(error) = seen {
-            if !(settings.new_file && error.kind() == std::io::ErrorKind::NotFound && other.is_ok()) {
-                warn(format_args!("{path}: {}", reason(error)));
-                failed = true;
-            }
+        if let Err(error) = seen
+            && !(settings.new_file && error.kind() == std::io::ErrorKind::NotFound && other.is_ok())
+        {
+            warn(format_args!("{path}: {}", reason(error)));
+            failed = true;
         }
     }
     if failed {
@@ -75,7 +75,7 @@ fn compare_dirs(settings: &Settings, left: &str, right: &str, out: &mut dyn Writ
     for name in left_names.union(&right_names) {
         let (in_left, in_right) = (left_names.contains(name), right_names.contains(name));
         let (left_path, right_path) = (join(left, name), join(right, name));
-        if !(in_left && in_right) && !settings.new_file {
+        if in_left != in_right && !settings.new_file {
             writeln!(out, "Only in {}: {name}", if in_left { left } else { right })?;
             status = status.max(1);
             continue;

@@ -113,18 +113,18 @@ impl Unpacker<'_> {
         let kind = entry.header().entry_type();
         let mode = entry.header().mode().unwrap_or(0o644) & 0o7777;
         let modified = entry.header().mtime().unwrap_or(0) as i64;
-        if let Some(parent) = Path::new(&target).parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            if let Err(error) = fs::create_dir_all(parent) {
-                self.complain(format_args!("{name}: Cannot mkdir: {}", reason(&error)));
-                return Ok(());
-            }
+        if let Some(parent) = Path::new(&target).parent().filter(|parent| !parent.as_os_str().is_empty())
+            && let Err(error) = fs::create_dir_all(parent)
+        {
+            self.complain(format_args!("{name}: Cannot mkdir: {}", reason(&error)));
+            return Ok(());
         }
         if kind == EntryType::Directory {
-            if !stat(&target).is_ok_and(|found| found.is_dir()) {
-                if let Err(error) = fs::create_dir(&target) {
-                    self.complain(format_args!("{name}: Cannot mkdir: {}", reason(&error)));
-                    return Ok(());
-                }
+            if !stat(&target).is_ok_and(|found| found.is_dir())
+                && let Err(error) = fs::create_dir(&target)
+            {
+                self.complain(format_args!("{name}: Cannot mkdir: {}", reason(&error)));
+                return Ok(());
             }
             self.directories.push((target, mode, modified));
             return Ok(());
@@ -193,10 +193,10 @@ impl Unpacker<'_> {
             }
         }
         drop(file);
-        if !self.options.no_times {
-            if let Err(error) = set_modified(target, modified) {
-                self.complain(format_args!("{name}: Cannot utime: {}", reason(&error)));
-            }
+        if !self.options.no_times
+            && let Err(error) = set_modified(target, modified)
+        {
+            self.complain(format_args!("{name}: Cannot utime: {}", reason(&error)));
         }
         if let Err(errno) = stillbox_sys::set_mode(target, true, mode) {
             self.complain(format_args!(
