@@ -1,5 +1,5 @@
-//! Each line of `tests/differential/*.txt` is run by `sh` in a sandbox and by `bash` on the host, over the files of
-//! `tests/differential/input`, and has to print the same and end the same. What it says on standard error may differ.
+//! Each line of `differential/*.txt` is run by `sh` in a sandbox and by `bash` on the host, over the files of
+//! `differential/input`, and has to print the same and end the same. What it says on standard error may differ.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,11 +11,11 @@ use stillbox_tests::{Fresh, sandbox_of, test_within};
 
 /// The command lines, by the file that holds them.
 const GROUPS: &[(&str, &str)] = &[
-    ("coreutils", include_str!("../differential/coreutils.txt")),
-    ("text", include_str!("../differential/text.txt")),
-    ("files", include_str!("../differential/files.txt")),
-    ("json", include_str!("../differential/json.txt")),
-    ("shell", include_str!("../differential/shell.txt")),
+    ("coreutils", include_str!("../../differential/coreutils.txt")),
+    ("text", include_str!("../../differential/text.txt")),
+    ("files", include_str!("../../differential/files.txt")),
+    ("json", include_str!("../../differential/json.txt")),
+    ("shell", include_str!("../../differential/shell.txt")),
 ];
 
 /// The lines whose outcomes differ, and why they may. One that doesn't differ any more fails the test.
@@ -56,7 +56,7 @@ fn known_differences_are_lines_of_the_lists() {
 
 fn same_as_native(group: &str) {
     let (_, lines) = GROUPS.iter().find(|(name, _)| *name == group).expect("the group is listed");
-    let input = Tree::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/differential/input"));
+    let input = Tree::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("differential/input"));
     let mut wrong = Vec::new();
     for line in commands(lines) {
         if let Some(program) = missing(line) {

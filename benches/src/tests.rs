@@ -1,0 +1,82 @@
+//! Every piece of work runs and does what it says, at a small size.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::sample::{Percentiles, Side, compare};
+use crate::{create, engine, exec, files, pipes, sandbox};
+
+#[test]
+fn creating() -> Result<()> {
+    let engine = engine()?;
+    create::create_terminate(&engine)?;
+    create::life(&engine)?;
+    create::native()
+}
+
+#[test]
+fn starting_processes() -> Result<()> {
+    let engine = engine()?;
+    let sandbox = sandbox(&engine)?;
+    for program in exec::PROGRAMS {
+        program.sandboxed(&sandbox)?;
+        program.native()?;
+    }
+    Ok(())
+}
+
+#[test]
+fn piping() -> Result<()> {
+    let engine = engine()?;
+    let sandbox = sandbox(&engine)?;
+    pipes::throughput(&sandbox, 300_000)?;
+    pipes::native_throughput(300_000)?;
+    pipes::round_trips(&sandbox, 10)?;
+    pipes::native_round_trips(10)
+}
+
+#[test]
+fn small_files() -> Result<()> {
+    let engine = engine()?;
+    let dir = files::directory()?;
+    assert!(files::sandboxed(&sandbox(&engine)?, 10)? > Duration::ZERO);
+    assert!(files::native(dir.path(), 10)? > Duration::ZERO);
+    assert!(files::PlainWasi::new()?.rounds(dir.path(), 10)? > Duration::ZERO);
+    assert_eq!(dir.path().read_dir()?.count(), 0, "files are left over");
+    Ok(())
+}
+
+#[test]
+fn percentiles_are_samples() {
+    let millis = |range: std::ops::RangeInclusive<u64>| range.map(Duration::from_millis).collect::<Vec<_>>();
+    let of = |samples| {
+        let Percentiles { p50, p99 } = Percentiles::of(samples);
+        (p50.as_millis(), p99.as_millis())
+    };
+    assert_eq!(of(millis(7..=7)), (7, 7));
+    assert_eq!(of(millis(1..=2)), (1, 2));
+    assert_eq!(of(millis(1..=100)), (50, 99));
+    assert_eq!(of(millis(1..=1000).into_iter().rev().collect()), (500, 990));
+}
+
+#[test]
+fn sides_take_turns() -> Result<()> {
+    let order = std::cell::RefCell::new(String::new());
+    let side = |name: &'static str, millis| {
+        let order = &order;
+        Side::measured(name, move || {
+            order.borrow_mut().push_str(name);
+            Ok(Duration::from_millis(millis))
+        })
+    };
+    let comparison = compare("a title", 2, vec![side("a", 1), side("b", 4)])?;
+    assert_eq!(*order.borrow(), "ababab", "one round is thrown away");
+    assert_eq!(comparison.sides()[1].1.p50, Duration::from_millis(4));
+    assert_eq!(
+        comparison.to_string(),
+        "a title (2 samples each)\n  a  p50    1.00 ms  p99    1.00 ms\n  b  p50    4.00 ms  p99    4.00 ms   ours takes \
+         0.250 of it at p50, 0.250 at p99\n"
+    );
+    Ok(())
+}
