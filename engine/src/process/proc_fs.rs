@@ -157,8 +157,10 @@ fn of_sandbox(table: &Table, name: &str) -> String {
         "meminfo" => {
             let total = table.limits.memory_bytes / 1024;
             let free = total.saturating_sub(table.memory_bytes() / 1024);
-            format!("MemTotal:       {total:>8} kB\nMemFree:        {free:>8} kB\nMemAvailable:   {free:>8} kB\n\
-                     SwapTotal:             0 kB\nSwapFree:              0 kB\n")
+            format!(
+                "MemTotal:       {total:>8} kB\nMemFree:        {free:>8} kB\nMemAvailable:   {free:>8} kB\n\
+                     SwapTotal:             0 kB\nSwapFree:              0 kB\n"
+            )
         }
         "loadavg" => {
             let processes = table.list();

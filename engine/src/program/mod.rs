@@ -106,11 +106,7 @@ impl Programs {
     /// Returns the program of a content, compiling it first if it is new; `contents` gives the file's bytes.
     ///
     /// This can take seconds. Several callers for one content wait for one compilation.
-    pub(crate) fn get(
-        &self,
-        content_id: u64,
-        contents: impl FnOnce() -> Bytes,
-    ) -> Result<Arc<Program>, ProgramError> {
+    pub(crate) fn get(&self, content_id: u64, contents: impl FnOnce() -> Bytes) -> Result<Arc<Program>, ProgramError> {
         if let Some(ready) = self.ready(content_id) {
             return ready;
         }
@@ -135,8 +131,8 @@ impl Programs {
             Some(module) => module,
             None => {
                 let started = std::time::Instant::now();
-                let module =
-                    Module::from_binary(&self.engine, bytes).map_err(|error| ProgramError::Invalid(first_line(&error)))?;
+                let module = Module::from_binary(&self.engine, bytes)
+                    .map_err(|error| ProgramError::Invalid(first_line(&error)))?;
                 tracing::info!(bytes = bytes.len(), elapsed = ?started.elapsed(), "compiled a program");
                 if let Some(disk) = &self.disk {
                     disk.store(&module, digest);
@@ -155,8 +151,7 @@ impl Programs {
         if !module.exports().any(|export| export.name() == "_start" && export.ty().func().is_some()) {
             return Err(ProgramError::NoStart);
         }
-        let instance_pre =
-            linker.instantiate_pre(module).map_err(|error| ProgramError::Invalid(first_line(&error)))?;
+        let instance_pre = linker.instantiate_pre(module).map_err(|error| ProgramError::Invalid(first_line(&error)))?;
         Ok(Program { instance_pre })
     }
 }

@@ -6,11 +6,15 @@ use bytes::Bytes;
 use stillbox_kernel::Errno;
 use stillbox_kernel::fs::{At, FileSystem, OpenOptions, Opened};
 
+use crate::process::Pid;
 use crate::program::{Program, ProgramError, Programs};
 use crate::wasi::files::Cwd;
 
 /// Where programs are looked for if the environment has no `PATH`.
 pub(crate) const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+
+/// The largest file that is looked at as a program, in bytes: ten times the largest interpreter known.
+const PROGRAM_BYTES_MAX: u64 = 256 << 20;
 
 /// How many interpreters a script may name one after another, as on Linux.
 const INTERPRETERS_MAX: usize = 4;
@@ -21,7 +25,7 @@ const SHEBANG_BYTES_MAX: usize = 256;
 /// A program with its arguments and environment: all that an exec sets.
 pub(crate) struct Invocation {
     pub(crate) program: Arc<Program>,
-    /// The file of the program: of the interpreter, for a script.
+    /// The absolute path of the program: of the interpreter, for a script.
     pub(crate) path: String,
     pub(crate) args: Vec<String>,
     /// `KEY=value` each.
@@ -38,6 +42,8 @@ pub(crate) struct Request<'a> {
     pub(crate) args: Vec<String>,
     pub(crate) env: Vec<String>,
     pub(crate) cwd: &'a Cwd,
+    /// The process that asks, for what paths below `/proc/self` mean; 0 for the host.
+    pub(crate) caller: Pid,
 }
 
 /// Why a command can't be run.
@@ -78,30 +84,32 @@ impl Programs {
     ///
     /// [`Errno::Noent`] if there is no such file, [`Errno::Acces`] if it may not be executed, and why it is no program.
     pub(crate) fn resolve(&self, fs: &FileSystem, request: Request<'_>) -> Result<Arc<Invocation>, ResolveError> {
-        let Request { name, search, mut args, env, cwd } = request;
-        let mut executable = find(fs, cwd, name, search)?;
+        let Request { name, search, mut args, env, cwd, caller } = request;
+        let at = At::directory(cwd.dir(), caller);
+        let mut executable = find(fs, at, name, search)?;
         for _ in 0..=INTERPRETERS_MAX {
             let Some((interpreter, option)) = shebang(&executable.contents) else {
-                let program = self
-                    .get(executable.content_id, || executable.contents.clone())
-                    .map_err(ResolveError::Program)?;
-                return Ok(Arc::new(Invocation { program, path: executable.path, args, env }));
+                let program =
+                    self.get(executable.content_id, || executable.contents.clone()).map_err(ResolveError::Program)?;
+                let path = absolute(executable.path, cwd);
+                return Ok(Arc::new(Invocation { program, path, args, env }));
             };
             // The script's path takes the place of its own name, behind the interpreter and its one option.
             let script = std::mem::take(&mut executable.path);
             let rest = args.into_iter().skip(1);
             args = [interpreter.clone()].into_iter().chain(option).chain([script]).chain(rest).collect();
-            executable = open(fs, cwd, &interpreter)?;
+            executable = open(fs, at, &interpreter)?;
         }
         Err(Errno::Loop.into())
     }
 
     /// Returns whether a command would start without compiling, or fail at once.
     pub(crate) fn is_ready(&self, fs: &FileSystem, cwd: &Cwd, name: &str, search: Option<&str>) -> bool {
-        let Ok(mut executable) = find(fs, cwd, name, search) else { return true };
+        let at = At::directory(cwd.dir(), 0);
+        let Ok(mut executable) = find(fs, at, name, search) else { return true };
         for _ in 0..=INTERPRETERS_MAX {
             let Some((interpreter, _)) = shebang(&executable.contents) else { break };
-            match open(fs, cwd, &interpreter) {
+            match open(fs, at, &interpreter) {
                 Ok(next) => executable = next,
                 Err(_) => return true,
             }
@@ -111,12 +119,12 @@ impl Programs {
 }
 
 /// Finds the file of a command: itself if it holds a `/`, else the first executable one along the path.
-fn find(fs: &FileSystem, cwd: &Cwd, name: &str, search: Option<&str>) -> Result<Executable, Errno> {
+fn find(fs: &FileSystem, at: At<'_>, name: &str, search: Option<&str>) -> Result<Executable, Errno> {
     if name.is_empty() {
         return Err(Errno::Noent);
     }
     let Some(search) = search.filter(|_| !name.contains('/')) else {
-        return open(fs, cwd, name);
+        return open(fs, at, name);
     };
     let mut result = Err(Errno::Noent);
     for dir in search.split(':') {
@@ -125,7 +133,7 @@ fn find(fs: &FileSystem, cwd: &Cwd, name: &str, search: Option<&str>) -> Result<
             "" => name.to_owned(),
             dir => format!("{}/{name}", dir.trim_end_matches('/')),
         };
-        match open(fs, cwd, &path) {
+        match open(fs, at, &path) {
             Ok(executable) => return Ok(executable),
             // A file without permission is the answer if nothing better follows.
             Err(Errno::Acces) => result = Err(Errno::Acces),
@@ -135,20 +143,30 @@ fn find(fs: &FileSystem, cwd: &Cwd, name: &str, search: Option<&str>) -> Result<
     result
 }
 
-fn open(fs: &FileSystem, cwd: &Cwd, path: &str) -> Result<Executable, Errno> {
-    let at = At::directory(cwd.dir(), 0);
+fn open(fs: &FileSystem, at: At<'_>, path: &str) -> Result<Executable, Errno> {
     let options = OpenOptions { read: true, ..OpenOptions::default() };
     let file = match fs.open(at, path, &options)? {
         Opened::File(file) => file,
         _ => return Err(Errno::Acces),
     };
-    let contents = file.contents()?;
+    if file.size()? > PROGRAM_BYTES_MAX {
+        return Err(Errno::Nomem);
+    }
+    let (content_id, contents) = file.identified_contents()?;
     // WASI has no way to set permission bits, so a guest's compiler couldn't make what it writes executable: a module is
     // executable as it is.
     if !file.stat()?.is_executable() && !contents.starts_with(b"\0asm") {
         return Err(Errno::Acces);
     }
-    Ok(Executable { path: path.to_owned(), content_id: file.content_id()?, contents })
+    Ok(Executable { path: path.to_owned(), content_id, contents })
+}
+
+/// Returns the path as `/proc/PID/exe` tells it, which must hold wherever the process goes.
+fn absolute(path: String, cwd: &Cwd) -> String {
+    match cwd.path() {
+        Ok(dir) if !path.starts_with('/') => format!("{}/{path}", dir.trim_end_matches('/')),
+        _ => path,
+    }
 }
 
 /// Returns the interpreter of a script and its option, if the file starts with `#!`.

@@ -145,7 +145,7 @@ fn on_terminal(size: Option<TerminalSize>, streams: [Object; 3]) -> [Arc<Descrip
 /// Finds the program that `args` begin with, along the `PATH` of `env`.
 fn resolve(table: &Table, cwd: &Cwd, args: Vec<String>, env: Vec<String>) -> Result<Arc<Invocation>, ResolveError> {
     let (name, path) = (args[0].clone(), path_of(&env).to_owned());
-    table.runtime.programs.resolve(&table.fs, Request { name: &name, search: Some(&path), args, env, cwd })
+    table.runtime.programs.resolve(&table.fs, Request { name: &name, search: Some(&path), args, env, cwd, caller: 0 })
 }
 
 /// Refuses what no process can have, and what this engine doesn't offer.

@@ -19,7 +19,10 @@ pub(crate) enum Object {
     PipeWriter(PipeWriter),
     Device(Device),
     /// A stream that the guest is told is a terminal.
-    Tty { tty: Tty, stream: Box<Object> },
+    Tty {
+        tty: Tty,
+        stream: Box<Object>,
+    },
     /// Output that the host captures or streams.
     Output(Arc<dyn OutputSink>),
     /// Input that the host gave whole.
@@ -39,14 +42,7 @@ pub(crate) struct Description {
 
 impl Description {
     pub(crate) fn new(object: Object, readable: bool, writable: bool) -> Self {
-        Self {
-            object,
-            position: Mutex::new(0),
-            readable,
-            writable,
-            append: false.into(),
-            nonblocking: false.into(),
-        }
+        Self { object, position: Mutex::new(0), readable, writable, append: false.into(), nonblocking: false.into() }
     }
 
     /// Returns a description that can only be read, or only be written, as its object says.
@@ -154,12 +150,7 @@ impl FdTable {
     }
 
     /// Opens the lowest free descriptor that is at least `min`.
-    pub(crate) fn insert_from(
-        &mut self,
-        min: u32,
-        description: Arc<Description>,
-        cloexec: bool,
-    ) -> Result<u32, Errno> {
+    pub(crate) fn insert_from(&mut self, min: u32, description: Arc<Description>, cloexec: bool) -> Result<u32, Errno> {
         let min = min as usize;
         let free = (min..self.entries.len()).find(|&fd| self.entries[fd].is_none());
         let fd = free.unwrap_or(self.entries.len().max(min));

@@ -71,9 +71,8 @@ pub(crate) fn open(
     let options = OpenOptions {
         follow: follows(dirflags),
         read: rights.contains(types::Rights::FD_READ),
-        write: rights.intersects(
-            types::Rights::FD_WRITE | types::Rights::FD_ALLOCATE | types::Rights::FD_FILESTAT_SET_SIZE,
-        ),
+        write: rights
+            .intersects(types::Rights::FD_WRITE | types::Rights::FD_ALLOCATE | types::Rights::FD_FILESTAT_SET_SIZE),
         create: oflags.contains(types::Oflags::CREAT),
         exclusive: oflags.contains(types::Oflags::EXCL),
         truncate: oflags.contains(types::Oflags::TRUNC),
@@ -118,11 +117,7 @@ pub(super) fn positional(description: &Description) -> Result<&OpenFile> {
 }
 
 /// Moves the position and returns it.
-pub(super) fn seek(
-    description: &Description,
-    offset: i64,
-    whence: types::Whence,
-) -> std::result::Result<u64, Errno> {
+pub(super) fn seek(description: &Description, offset: i64, whence: types::Whence) -> std::result::Result<u64, Errno> {
     let end = match &description.object {
         Object::File(file) => file.size()?,
         Object::Input(bytes) => bytes.len() as u64,

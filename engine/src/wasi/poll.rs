@@ -19,7 +19,10 @@ const SUBSCRIPTIONS_MAX: u32 = 4096;
 /// What one subscription waits for.
 enum Wait {
     Clock(Option<Instant>),
-    Fd { description: Arc<Description>, to_read: bool },
+    Fd {
+        description: Arc<Description>,
+        to_read: bool,
+    },
     /// It can't be waited for, and says so at once.
     Failed(Errno),
 }
@@ -146,11 +149,7 @@ fn event(subscription: &Subscription, ready: Ready) -> types::Event {
             (errno, Readiness { bytes: 0, hangup: false })
         }
     };
-    let flags = if readiness.hangup {
-        types::Eventrwflags::FD_READWRITE_HANGUP
-    } else {
-        types::Eventrwflags::empty()
-    };
+    let flags = if readiness.hangup { types::Eventrwflags::FD_READWRITE_HANGUP } else { types::Eventrwflags::empty() };
     types::Event {
         userdata: subscription.userdata,
         error,

@@ -40,10 +40,14 @@ pub(crate) fn path_of(env: &[String]) -> &str {
 }
 
 fn resolve(process: &Process, spawn: SpawnArgs, cwd: &Cwd) -> Result<Arc<Invocation>, Errno> {
-    let SpawnArgs { name, args, env, search } = spawn;
+    let SpawnArgs { mut name, args, env, search } = spawn;
+    // What a link in `/proc` leads to is what is started, so that the new process's own link leads there too.
+    if name == "/proc/self/exe" {
+        name = process.invocation.lock().path.clone();
+    }
     let path = search.as_deref().map(|path| if path.is_empty() { path_of(&env).to_owned() } else { path.to_owned() });
     let table = &process.table;
-    let request = Request { name: &name, search: path.as_deref(), args, env, cwd };
+    let request = Request { name: &name, search: path.as_deref(), args, env, cwd, caller: process.pid };
     table.runtime.programs.resolve(&table.fs, request).map_err(|error| {
         tracing::debug!(name, ?error, "a guest could not start a program");
         error.errno()

@@ -35,10 +35,7 @@ pub(super) fn fdstat(description: &Description) -> Fdstat {
     };
     if !matches!(description.object, Object::Dir(_)) {
         base.set(Rights::FD_READ, description.readable);
-        let write = Rights::FD_WRITE
-            | Rights::FD_DATASYNC
-            | Rights::FD_ALLOCATE
-            | Rights::FD_FILESTAT_SET_SIZE;
+        let write = Rights::FD_WRITE | Rights::FD_DATASYNC | Rights::FD_ALLOCATE | Rights::FD_FILESTAT_SET_SIZE;
         base.set(write, description.writable);
     }
     let inheriting = if matches!(description.object, Object::Dir(_)) { Rights::all() } else { Rights::empty() };

@@ -14,12 +14,7 @@ pub(crate) fn read(process: &Process, description: &Description, buf: &mut [u8])
     read_object(process, description, &description.object, buf)
 }
 
-fn read_object(
-    process: &Process,
-    description: &Description,
-    object: &Object,
-    buf: &mut [u8],
-) -> Result<usize, Stop> {
+fn read_object(process: &Process, description: &Description, object: &Object, buf: &mut [u8]) -> Result<usize, Stop> {
     match object {
         Object::File(file) => {
             let mut position = description.position.lock();

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use stillbox_kernel::Errno;
 use wiggle::{GuestMemory, GuestPtr};
 
-use crate::process::{Departure, Exit, Guest, Pid, Signal};
 use crate::process::table::{ChildChange, Which};
+use crate::process::{Departure, Exit, Guest, Pid, Signal};
 use crate::wasi::abi::{Result, types, wasix_32v1};
 use crate::wasi::fd_table::{Description, Object};
 use crate::wasi::processes::{self, FdOp, SpawnArgs};
@@ -23,12 +23,7 @@ const FD_OPS_MAX: u32 = 4096;
 
 impl Guest {
     /// Reads the environment that a guest gives a program; none means its own.
-    fn environment(
-        &self,
-        memory: &GuestMemory<'_>,
-        envs: GuestPtr<GuestPtr<u8>>,
-        count: u32,
-    ) -> Result<Vec<String>> {
+    fn environment(&self, memory: &GuestMemory<'_>, envs: GuestPtr<GuestPtr<u8>>, count: u32) -> Result<Vec<String>> {
         if envs.offset() == 0 {
             return Ok(self.invocation.env.clone());
         }
@@ -199,12 +194,7 @@ impl wasix_32v1::Wasix32v1 for Guest {
         Ok(if cloexec { types::Fdflagsext::CLOEXEC } else { types::Fdflagsext::empty() })
     }
 
-    fn fd_fdflags_set(
-        &mut self,
-        _memory: &mut GuestMemory<'_>,
-        fd: types::Fd,
-        flags: types::Fdflagsext,
-    ) -> Result<()> {
+    fn fd_fdflags_set(&mut self, _memory: &mut GuestMemory<'_>, fd: types::Fd, flags: types::Fdflagsext) -> Result<()> {
         let cloexec = flags.contains(types::Fdflagsext::CLOEXEC);
         Ok(self.process.fds.lock().set_cloexec(fd.into(), cloexec)?)
     }
