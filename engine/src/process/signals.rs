@@ -11,16 +11,12 @@ pub struct Signal(u8);
 
 #[allow(missing_docs, reason = "the names are POSIX's")]
 impl Signal {
-    pub const HUP: Self = Self(1);
-    pub const INT: Self = Self(2);
-    pub const QUIT: Self = Self(3);
     pub const ILL: Self = Self(4);
     pub const ABRT: Self = Self(6);
     pub const FPE: Self = Self(8);
     pub const KILL: Self = Self(9);
     pub const SEGV: Self = Self(11);
     pub const PIPE: Self = Self(13);
-    pub const TERM: Self = Self(15);
     pub const CHLD: Self = Self(17);
     pub const CONT: Self = Self(18);
     pub const STOP: Self = Self(19);
@@ -187,12 +183,15 @@ impl Signals {
 mod tests {
     use super::*;
 
+    const INT: Signal = Signal(2);
+    const TERM: Signal = Signal(15);
+
     #[test]
     fn the_first_fatal_signal_stays() {
         let signals = Signals::default();
-        assert_eq!(signals.deliver(Signal::TERM), Effect::Terminate);
+        assert_eq!(signals.deliver(TERM), Effect::Terminate);
         assert_eq!(signals.deliver(Signal::KILL), Effect::Terminate);
-        assert_eq!(signals.fatal(), Some(Signal::TERM));
+        assert_eq!(signals.fatal(), Some(TERM));
     }
 
     #[test]
@@ -205,10 +204,10 @@ mod tests {
     #[test]
     fn a_caught_signal_is_pending_once() {
         let signals = Signals::default();
-        assert_eq!(signals.set_action(Signal::INT, Action::Catch), Ok(()));
-        signals.deliver(Signal::INT);
-        signals.deliver(Signal::INT);
-        assert_eq!(signals.take_pending(), Some(Signal::INT));
+        assert_eq!(signals.set_action(INT, Action::Catch), Ok(()));
+        signals.deliver(INT);
+        signals.deliver(INT);
+        assert_eq!(signals.take_pending(), Some(INT));
         assert_eq!(signals.take_pending(), None);
         assert!(!signals.wants_attention());
     }
@@ -216,10 +215,10 @@ mod tests {
     #[test]
     fn children_inherit_what_is_ignored() {
         let signals = Signals::default();
-        assert_eq!(signals.set_action(Signal::INT, Action::Ignore), Ok(()));
-        assert_eq!(signals.set_action(Signal::TERM, Action::Catch), Ok(()));
+        assert_eq!(signals.set_action(INT, Action::Ignore), Ok(()));
+        assert_eq!(signals.set_action(TERM, Action::Catch), Ok(()));
         let child = signals.inherited();
-        assert_eq!(child.deliver(Signal::INT), Effect::Ignore);
-        assert_eq!(child.deliver(Signal::TERM), Effect::Terminate);
+        assert_eq!(child.deliver(INT), Effect::Ignore);
+        assert_eq!(child.deliver(TERM), Effect::Terminate);
     }
 }

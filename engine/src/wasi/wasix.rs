@@ -227,7 +227,7 @@ impl wasix_32v1::Wasix32v1 for Guest {
         Ok(processes::set_tty_mode(&self.process, &wanted)?)
     }
 
-    fn callback_signal(&mut self, memory: &mut GuestMemory<'_>, name: GuestPtr<str>) -> () {
+    fn callback_signal(&mut self, memory: &mut GuestMemory<'_>, name: GuestPtr<str>) {
         // The interface has no way to refuse; a name that can't be read leaves the handler as it was.
         if let Ok(name) = guest::path(memory, name) {
             self.signal_handler = name.into_owned();
