@@ -2,6 +2,7 @@
 
 mod args;
 mod awk;
+mod find;
 mod glob;
 mod grep;
 mod io;
@@ -10,6 +11,8 @@ mod process;
 mod regex;
 mod sed;
 mod stat;
+mod time;
+mod xargs;
 
 use std::ffi::OsString;
 use std::sync::OnceLock;
@@ -24,6 +27,8 @@ const APPLETS: &[(&str, fn(Vec<String>) -> i32)] = &[
     ("fgrep", |args| grep::main("fgrep", args)),
     ("sed", sed::main),
     ("awk", awk::main),
+    ("find", find::main),
+    ("xargs", xargs::main),
 ];
 
 /// Returns the name that messages begin with.

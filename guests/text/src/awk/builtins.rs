@@ -5,9 +5,10 @@ use super::interp::{Fatal, Interp};
 use super::record::{self, Separator};
 use super::streams;
 use super::value::{Cell, Key, Str, Value};
-use super::{substitute, text, time};
+use super::{substitute, text};
 use crate::process;
 use crate::regex::Groups;
+use crate::time;
 use std::rc::Rc;
 
 impl Interp<'_> {

@@ -11,9 +11,11 @@ use std::rc::Rc;
 impl Interp<'_> {
     /// Reads the next record of the main input into `$0`; returns whether there was one.
     pub(super) fn read_main_record(&mut self) -> Result<bool, Fatal> {
-        let mut record = self.record.take_buffer();
+        let mut record = std::mem::take(&mut self.spare);
         let read = self.next_main(&mut record)?;
         if read {
+            // The old record's room is for the next one; after the last one, the record stays for END.
+            self.spare = self.record.take_buffer();
             self.record.set(Rc::new(record));
         }
         Ok(read)
@@ -96,7 +98,7 @@ impl Interp<'_> {
                     self.main_input = Some(input);
                     return Ok(true);
                 }
-                Err(error) => self.warn(&format!("cannot open \"{operand}\" ({})", io::message(&error))),
+                Err(error) => return Err(format!("cannot open \"{operand}\" ({})", io::message(&error)).into()),
             }
         }
         self.main_is_done = true;

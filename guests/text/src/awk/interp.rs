@@ -53,6 +53,8 @@ pub struct Interp<'a> {
     pub(super) base: usize,
     pub(super) calls: usize,
     pub(super) record: Record,
+    /// Room for the next record.
+    pub(super) spare: Vec<u8>,
     pub(super) separator: Separator,
     pub(super) record_end: RecordEnd,
     pub(super) is_paragraph: bool,
@@ -91,6 +93,7 @@ impl<'a> Interp<'a> {
             base: 0,
             calls: 0,
             record: Record::new(),
+            spare: Vec::new(),
             separator: Separator::Blanks,
             record_end: RecordEnd::Byte(b'\n'),
             is_paragraph: false,

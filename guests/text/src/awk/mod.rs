@@ -17,13 +17,10 @@ mod record;
 mod streams;
 mod substitute;
 mod text;
-mod time;
 mod value;
 
 #[cfg(test)]
 mod tests;
-
-pub use time::Civil;
 
 use crate::args::{self, Arg, Long, Value as ArgValue};
 use interp::{Fatal, Interp};
@@ -43,6 +40,11 @@ const LONG: &[Long] = &[
     ("help", 'h', ArgValue::None),
     ("version", 'V', ArgValue::None),
 ];
+
+/// Returns the number at the start of `text`, or 0.
+pub fn parse_number(text: &[u8]) -> f64 {
+    number::parse_prefix(text).0
+}
 
 /// Runs `awk`; returns the exit status.
 pub fn main(args: Vec<String>) -> i32 {

@@ -52,10 +52,8 @@ pub fn read_record(input: &mut Input, how: &RecordEnd, record: &mut Vec<u8>, end
                 if buffered.is_empty() {
                     return Ok(false);
                 }
-                // A line end is no record of its own at the end of a file.
-                let at_end = found.is_none() && buffered.ends_with(b"\n");
-                record.extend_from_slice(&buffered[..start - usize::from(at_end && start > 0)]);
-                end.extend_from_slice(&buffered[record.len()..stop]);
+                record.extend_from_slice(&buffered[..start]);
+                end.extend_from_slice(&buffered[start..stop]);
                 input.consume(stop);
                 return Ok(true);
             }

@@ -1,6 +1,6 @@
 //! Times, in UTC: a sandbox has no other zone.
 
-use super::number;
+use crate::awk::parse_number;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
@@ -69,7 +69,7 @@ pub fn from_text(text: &[u8]) -> f64 {
     let parts: Vec<i64> = text
         .split(u8::is_ascii_whitespace)
         .filter(|part| !part.is_empty())
-        .map(|part| number::parse_prefix(part).0 as i64)
+        .map(|part| parse_number(part) as i64)
         .collect();
     let [year, month, day, hour, minute, second, ..] = parts[..] else { return -1.0 };
     // Months past the year's end belong to later years.
