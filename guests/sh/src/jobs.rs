@@ -21,7 +21,7 @@ pub struct Job {
 }
 
 /// Is the background processes of this shell.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Jobs {
     jobs: Vec<Job>,
     /// Numbers for commands that never became a process.

@@ -12,7 +12,10 @@ impl Shell {
     pub fn run_text(&mut self, source: &str) -> Flow<i32> {
         let name = self.source_name();
         let line = self.line;
-        self.run_lines(source, line, &name)
+        self.trace_level += 1;
+        let result = self.run_lines(source, line, &name);
+        self.trace_level -= 1;
+        result
     }
 
     /// Runs text, of which the first line has the given number.

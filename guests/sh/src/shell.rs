@@ -206,6 +206,8 @@ pub struct State {
     pub epoch: f64,
     pub line: u32,
     pub subshell_level: u32,
+    /// How often `set -x` repeats the first character of `PS4`.
+    pub trace_level: usize,
     /// The offset of `getopts` in a group of letters.
     pub getopts_offset: usize,
     /// `$_`
@@ -235,6 +237,8 @@ pub struct Shell {
     pub in_trap: bool,
     /// The status of the last command substitution of a simple command.
     pub substitution_status: Option<i32>,
+    /// The last child that was waited for, if its end has not been looked at.
+    pub death: Option<(Pid, sys::Status)>,
     /// How many subshells run in this process.
     pub in_process: u32,
     /// Compiled expressions of `=~`, the newest first.
@@ -283,6 +287,7 @@ impl Shell {
             epoch: now(),
             line: 1,
             subshell_level: 0,
+            trace_level: 1,
             getopts_offset: 0,
             last_argument: program.clone(),
             flags: String::new(),
@@ -305,6 +310,7 @@ impl Shell {
             program,
             in_trap: false,
             substitution_status: None,
+            death: None,
             in_process: 0,
             regexes: Vec::new(),
         }

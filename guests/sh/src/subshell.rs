@@ -31,15 +31,15 @@ pub enum Needs {
 }
 
 /// Builtins that only compute and print.
-const PURE: [&str; 27] = [
+const PURE: [&str; 28] = [
     "echo", "printf", "test", "[", "true", "false", ":", "return", "exit", "break", "continue", "shift", "local",
     "declare", "typeset", "export", "readonly", "unset", "let", "set", "pwd", "cd", "type", "getopts", "shopt", "dirs",
-    "hash",
+    "hash", "jobs",
 ];
 
 /// Builtins that act on the process or on its children.
-const OWN_PROCESS: [&str; 12] =
-    ["trap", "exec", "wait", "jobs", "kill", "umask", "ulimit", "disown", "fg", "bg", "suspend", "times"];
+const OWN_PROCESS: [&str; 11] =
+    ["trap", "exec", "wait", "kill", "umask", "ulimit", "disown", "fg", "bg", "suspend", "times"];
 
 /// Is what a subshell of its own gets.
 #[derive(Serialize, Deserialize)]
@@ -149,7 +149,9 @@ impl Shell {
             shell.subshell_level += 1;
             shell.in_process += 1;
             let interactive = std::mem::take(&mut shell.interactive);
-            let jobs = std::mem::take(&mut shell.jobs);
+            // The subshell sees the jobs, but they are not its own to wait for.
+            shell.jobs.poll();
+            let jobs = shell.jobs.clone();
             let result = run(shell);
             let status = shell.finish(result);
             shell.jobs = jobs;
@@ -182,7 +184,9 @@ impl Shell {
             self.options.errexit = false;
         }
         self.depth += 1;
+        self.trace_level += 1;
         let result = self.substitution_output(command);
+        self.trace_level -= 1;
         self.depth -= 1;
         self.options.errexit = errexit;
         let (mut output, status) = result?;

@@ -240,7 +240,7 @@ fn list(shell: &mut Shell, command: &str, flags: &Flags) -> i32 {
         if !flags.on.iter().all(|flag| shown.contains(*flag)) {
             continue;
         }
-        let plain = command == "local" || (flags.on.is_empty() && !flags.print);
+        let plain = command != "local" && flags.on.is_empty() && !flags.print;
         text.push_str(&if plain { plain_text(&name, variable) } else { declaration(&name, variable, false) });
         text.push('\n');
     }

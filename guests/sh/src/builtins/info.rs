@@ -152,7 +152,9 @@ pub fn hash(shell: &mut Shell, arguments: &[String]) -> Flow<i32> {
 pub fn caller(shell: &mut Shell, arguments: &[String]) -> Flow<i32> {
     let depth = arguments.get(1).and_then(|a| a.parse::<usize>().ok());
     let calls = &shell.calls;
-    let Some(at) = calls.len().checked_sub(1 + depth.unwrap_or(0)) else { return Ok(1) };
+    let Some(at) = calls.len().checked_sub(1 + depth.unwrap_or(0)) else {
+        return Ok(if depth.is_some() { 1 } else { shell.print("0 NULL\n") });
+    };
     let line = calls[at].line;
     let (function, source) = match at.checked_sub(1).map(|at| &calls[at]) {
         Some(call) => (call.function.clone(), call.source.clone()),

@@ -162,7 +162,9 @@ pub fn jobs(shell: &mut Shell, arguments: &[String]) -> Flow<i32> {
         Err(letter) => return Ok(shell.bad_option("jobs", letter)),
     };
     let has = |letter| found.iter().any(|o| o.0 == letter);
-    shell.jobs.poll();
+    if shell.in_process == 0 {
+        shell.jobs.poll();
+    }
     let live: Vec<Job> = shell.jobs.all().iter().filter(|job| !job.reported && job.number > 0).cloned().collect();
     let mut text = String::new();
     for (at, job) in live.iter().enumerate() {

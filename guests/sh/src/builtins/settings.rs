@@ -155,8 +155,7 @@ pub fn unset(shell: &mut Shell, arguments: &[String]) -> Flow<i32> {
                 Rc::make_mut(&mut shell.functions).remove(name);
                 continue;
             }
-            shell.error(format_args!("unset: `{name}': not a valid identifier"));
-            status = 1;
+            // It could have been a function.
             continue;
         }
         let target = if has('n') { name.clone() } else { shell.resolve(name) };

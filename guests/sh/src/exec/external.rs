@@ -36,6 +36,13 @@ impl Shell {
     }
 
     fn start_program(&mut self, simple: &Simple, background: bool) -> Flow<Launch> {
+        let opened = self.substitutions.len();
+        let launch = self.start_expanded(simple, background);
+        self.close_substitutions(opened);
+        launch
+    }
+
+    fn start_expanded(&mut self, simple: &Simple, background: bool) -> Flow<Launch> {
         self.line = simple.line;
         let arguments = match self.expand_arguments(&simple.words) {
             Ok(arguments) => arguments,

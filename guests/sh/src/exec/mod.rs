@@ -114,12 +114,13 @@ impl Shell {
     }
 
     /// Prints a message about a process that a signal killed.
-    fn report_death(&self, pid: sys::Pid, status: sys::Status) {
+    fn report_death(&self, pid: sys::Pid, status: sys::Status, pipeline: &Pipeline) {
         if let sys::Status::Signaled(signal) = status
             && !matches!(signal, 2 | 13)
             && let Some(description) = sys::signal_description(signal)
         {
-            self.error(format_args!("{pid} {description}"));
+            let text = crate::syntax::pipeline_text(pipeline);
+            self.error(format_args!("{pid} {description:<24}{text}"));
         }
     }
 }

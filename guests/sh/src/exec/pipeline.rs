@@ -8,6 +8,9 @@ use crate::shell::{Flow, Shell, Unwind};
 use crate::subshell::Needs;
 use crate::syntax::ast::{AndOr, Command, Item, Pipeline, Timed};
 
+/// How much a pipe takes without a reader.
+const PIPE_ROOM: usize = 4096;
+
 /// Is an element of a pipeline that has been started.
 enum Started {
     Process(Pid),
@@ -32,6 +35,9 @@ impl Shell {
             }
             commands => self.run_pipes(commands),
         };
+        if let Some((pid, status)) = self.death.take() {
+            self.report_death(pid, status, pipeline);
+        }
         if let Some((format, start)) = start {
             self.report_time(format, start.elapsed().as_secs_f64());
         }
@@ -80,7 +86,8 @@ impl Shell {
                     }
                 }
             };
-            let element = self.start_element(command, input, output, at == 0, last);
+            let unwritten = matches!(started.first(), Some(Started::Output { .. }));
+            let element = self.start_element(command, input, output, at == 0, last, unwritten);
             close_all([input]);
             match element {
                 Ok(element) => {
@@ -114,12 +121,17 @@ impl Shell {
         output: Option<Fd>,
         first: bool,
         last: bool,
+        unwritten: bool,
     ) -> Flow<Started> {
         if let Some(to) = output
             && first
             && self.needs(command) == Needs::Nothing
         {
             let (bytes, status) = self.captured(|shell| shell.run_command(command));
+            // What fits in a pipe is written at once; more waits for a reader that is a process.
+            if bytes.len() <= PIPE_ROOM {
+                return Ok(Started::Done(if write_ignoring_pipe(to, &bytes) { status } else { 141 }));
+            }
             return Ok(Started::Output { bytes, to, status });
         }
         let is_external = self.is_external(command);
@@ -131,7 +143,7 @@ impl Shell {
                     Err(status) => Started::Done(status),
                 });
             }
-            if last && shell.needs(command) != Needs::Process {
+            if last && !unwritten && shell.needs(command) != Needs::Process {
                 if shell.shopts.lastpipe {
                     return shell.run_command(command).map(Started::Done);
                 }
@@ -161,7 +173,7 @@ impl Shell {
                     if let Status::Stopped(_) = status {
                         self.jobs.add_stopped(pid);
                     }
-                    self.report_death(pid, status);
+                    self.death = Some((pid, status));
                     return status.code();
                 }
                 // Traps run once the command has ended.

@@ -310,7 +310,7 @@ impl Shell {
         let ps4 = self.get("PS4").unwrap_or_default();
         let prefix = self.expand_prompt_text(&ps4);
         self.options.xtrace = true;
-        let repeated: String = prefix.chars().next().map(|c| c.to_string().repeat(self.subshell_level as usize)).unwrap_or_default();
+        let repeated: String = prefix.chars().take(1).collect::<String>().repeat(self.trace_level - 1);
         let text = format!("{repeated}{prefix}{line}\n");
         let _ = stillbox_sys::write_all(2, &crate::text::encode(&text));
     }

@@ -240,6 +240,18 @@ fn replace(text: &str, pattern: &Pattern, kind: ReplaceKind, with: &[Option<Stri
     result
 }
 
+/// Returns the one character that is the upper case of another; "ß", which has two, stays.
+pub(super) fn upper_case(c: char) -> char {
+    let mut upper = c.to_uppercase();
+    upper.next().filter(|_| upper.next().is_none()).unwrap_or(c)
+}
+
+/// Returns the one character that is the lower case of another.
+pub(super) fn lower_case(c: char) -> char {
+    let mut lower = c.to_lowercase();
+    lower.next().filter(|_| lower.next().is_none()).unwrap_or(c)
+}
+
 fn change_case(text: &str, kind: CaseKind, all: bool, pattern: Option<&Pattern>) -> String {
     let mut result = String::new();
     for (at, c) in text.chars().enumerate() {
@@ -250,8 +262,8 @@ fn change_case(text: &str, kind: CaseKind, all: bool, pattern: Option<&Pattern>)
             CaseKind::Toggle => c.is_lowercase(),
         };
         match (chosen, upper) {
-            (true, true) => result.extend(c.to_uppercase()),
-            (true, false) => result.extend(c.to_lowercase()),
+            (true, true) => result.push(upper_case(c)),
+            (true, false) => result.push(lower_case(c)),
             (false, _) => result.push(c),
         }
     }

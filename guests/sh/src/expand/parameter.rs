@@ -42,12 +42,18 @@ impl Shell {
         }
         if self.options.nounset && matches!(fetched, Fetched::One(None)) && !matches!(name, Name::Special('@' | '*')) {
             let shown = if matches!(p.op, Op::None | Op::Length) { shown_name(&name, index.as_ref()) } else { shown_name(&name, None) };
-            self.error(format_args!("{shown}: unbound variable"));
-            return Err(Unwind::Exit(if self.flags.contains('c') { 127 } else { 1 }));
+            let sigil = if matches!(name, Name::Positional(_)) { "$" } else { "" };
+            self.error(format_args!("{sigil}{shown}: unbound variable"));
+            return Err(self.fatal());
         }
         let result = self.apply_operator(p, &name, index.as_ref(), fetched)?;
         self.push_fetched(result, context, pieces);
         Ok(())
+    }
+
+    /// Leaves the shell after an error that ends it; bash has another status for `-c` than for files.
+    fn fatal(&self) -> Unwind {
+        Unwind::Exit(if self.flags.contains('c') && !self.options.errexit { 127 } else { 1 })
     }
 
     fn push_fetched(&mut self, fetched: Fetched, context: Context, pieces: &mut Vec<Piece>) {
@@ -230,7 +236,7 @@ impl Shell {
                     "parameter not set".to_owned()
                 };
                 self.error(format_args!("{}: {message}", shown_name(name, index)));
-                return Err(Unwind::Exit(if self.flags.contains('c') { 127 } else { 1 }));
+                return Err(self.fatal());
             }
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! `${x@Q}` and its like.
 
-use super::operators::each;
+use super::operators::{each, lower_case, upper_case};
 use super::parameter::Fetched;
 use crate::escape::{self, Style};
 use crate::shell::{Flow, Shell};
@@ -17,11 +17,11 @@ impl Shell {
     ) -> Flow<Fetched> {
         Ok(match op {
             'Q' => each(fetched, |text| escape::single_quote(&text)),
-            'U' => each(fetched, |text| text.to_uppercase()),
-            'L' => each(fetched, |text| text.to_lowercase()),
+            'U' => each(fetched, |text| text.chars().map(upper_case).collect()),
+            'L' => each(fetched, |text| text.chars().map(lower_case).collect()),
             'u' => each(fetched, |text| {
                 let mut chars = text.chars();
-                chars.next().map_or_else(String::new, |c| c.to_uppercase().chain(chars).collect())
+                chars.next().map_or_else(String::new, |c| std::iter::once(upper_case(c)).chain(chars).collect())
             }),
             'E' => each(fetched, |text| escape::expand(&text, Style::Dollar).0),
             'P' => match fetched {

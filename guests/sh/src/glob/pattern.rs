@@ -1,7 +1,7 @@
 //! Shell patterns: `* ? [..]` and the extended `@(..) ?(..) *(..) +(..) !(..)`.
 
 /// Is one element of a pattern.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 enum Node {
     Char(char),
     Any,
@@ -10,7 +10,7 @@ enum Node {
     Extended(char, Vec<Vec<Node>>),
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 enum ClassItem {
     Range(char, char),
     Named(fn(char) -> bool),
@@ -215,7 +215,7 @@ fn parse(chars: &[char], pos: &mut usize, extended: bool, nested: bool) -> Vec<N
         }
         match c {
             '*' => {
-                if nodes.last() != Some(&Node::Star) {
+                if !matches!(nodes.last(), Some(Node::Star)) {
                     nodes.push(Node::Star);
                 }
             }

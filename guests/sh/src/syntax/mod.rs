@@ -14,4 +14,4 @@ mod redirect;
 mod word;
 
 pub use parser::{ParseError, Parser};
-pub use print::{and_or_text, function_text, word_text, words_text};
+pub use print::{and_or_text, function_text, pipeline_text, word_text, words_text};

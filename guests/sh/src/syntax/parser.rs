@@ -54,11 +54,6 @@ impl<'a> Parser<'a> {
         self.pos
     }
 
-    /// Returns the line that comes next.
-    pub fn line(&self) -> u32 {
-        self.line
-    }
-
     /// Reads one complete command: everything up to the end of a line that ends a command. `None` is the end.
     pub fn next_command(&mut self) -> Result<Option<List>> {
         self.skip_newlines()?;

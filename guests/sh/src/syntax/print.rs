@@ -30,6 +30,13 @@ pub fn and_or_text(and_or: &AndOr) -> String {
     printer.out
 }
 
+/// Returns a pipeline as one line, for messages.
+pub fn pipeline_text(pipeline: &Pipeline) -> String {
+    let mut printer = Printer::default();
+    printer.pipeline(pipeline);
+    printer.out
+}
+
 /// Returns the source of a word.
 pub fn word_text(word: &Word) -> String {
     let mut out = String::new();
@@ -58,7 +65,7 @@ impl Printer {
 
     fn finish_here_docs(&mut self) {
         for (body, delimiter) in std::mem::take(&mut self.here_docs) {
-            self.out.push_str(&format!("\n{body}{delimiter}"));
+            self.out.push_str(&format!("\n{body}{delimiter}\n"));
         }
     }
 
@@ -74,11 +81,9 @@ impl Printer {
         for (at, item) in list.iter().enumerate() {
             self.and_or(&item.and_or);
             if item.background {
-                self.out.push_str(" &");
+                self.out.push_str(if at + 1 < list.len() { " & " } else { " &" });
             } else if at + 1 < list.len() {
                 self.out.push(';');
-            }
-            if at + 1 < list.len() {
                 self.newline();
             }
         }

@@ -92,7 +92,11 @@ impl Parser<'_> {
             _ => {
                 if let Some(c) = self.bump() {
                     push_text(parts, c);
-                    if stop == Stop::Assigned && c == ':' {
+                    // An argument that looks like an assignment is treated as one.
+                    let assigns = stop == Stop::Meta
+                        && c == '='
+                        && matches!(parts.as_slice(), [Part::Text(text)] if crate::variables::is_name(&text[..text.len() - 1]));
+                    if assigns || (stop == Stop::Assigned && c == ':') {
                         self.tilde(parts, stop);
                     }
                 }

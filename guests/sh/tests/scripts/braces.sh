@@ -1,0 +1,2 @@
+echo {a,b}{1..3} {01..03} {a..e..2} {a,b c} {5..1} {-2..2} a{b,{c,d}}e x{} {} {a} {a,} {,a}x {1..10..3} {10..1..4} {z..w} a{1,2}b{3,4}c {001..3} {a..c}{1,2} \{a,b} "{a,b}" '{a,b}' {a\,b,c} {"x y",z} ${x}{1,2} {$x,y} pre{1,2}"post" {1..3}.{a,b} {1...3} {a,b}$(echo x)
+for i in {1..3} {x,y}; do echo -n "$i "; done; echo; a=({1..5}); echo ${#a[@]}; echo {A..C}{1..2}; mkdir -p /tmp/br$$/{a,b/{c,d}}; (cd /tmp/br$$; echo * b/*); rm -r /tmp/br$$; x={a,b}; echo $x; echo {1..0} {-1..-3} {05..10..5} {a,b,}{c,d}; echo ~/{a,b} | sed "s,$HOME,H,g"
