@@ -122,9 +122,12 @@ pub fn open_input(path: &str) -> io::Result<Box<dyn io::Read>> {
 pub fn run(program: &str, applets: &[Applet]) -> ! {
     // Paths in WASI are UTF-8, so lossy conversion loses nothing there.
     let mut args: Vec<String> = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
-    let base = |arg: &String| Path::new(arg).file_name().and_then(OsStr::to_str).unwrap_or_default().to_owned();
+    let base = |arg: &String| {
+        let name = Path::new(arg).file_name().and_then(OsStr::to_str).unwrap_or_default();
+        name.strip_suffix(".wasm").unwrap_or(name).to_owned()
+    };
     let mut called = args.first().map(base).unwrap_or_default();
-    if called.strip_suffix(".wasm").unwrap_or(&called) == program && find(program, applets).is_none() {
+    if called == program && find(program, applets).is_none() {
         if args.len() < 2 || args[1] == "--list" {
             list(applets);
         }

@@ -66,7 +66,7 @@ fn main() {
     let synopsis = "[-acCejMnrRsS] [--arg NAME VALUE]... FILTER [FILE]...\n       \
         jq [OPTION]... -f FILE [FILE]...\n       \
         jq [OPTION]... FILTER --args [VALUE]...";
-    run("jq.wasm", &[Applet { name: "jq", synopsis, main: filter }])
+    run("jq", &[Applet { name: "jq", synopsis, main: filter }])
 }
 
 fn filter(args: &[String]) -> Outcome {
