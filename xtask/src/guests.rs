@@ -74,19 +74,22 @@ fn build(guests: &Path, programs: &[Program], jobs: Option<u32>) -> Result<()> {
     for program in programs {
         cargo.args(["--package", &program.package, "--bin", &program.name]);
     }
+    // Taken before the build: what is edited while it runs counts as changed since.
+    let fingerprints = programs.iter().map(|program| sources::fingerprint(guests, &program.package));
+    let fingerprints = fingerprints.collect::<Result<Vec<_>>>()?;
     shell::run(&mut cargo)?;
 
     let mut provenance = Provenance::read(guests)?;
     let prebuilt = guests.join("prebuilt");
     fs::create_dir_all(&prebuilt).with_context(|| format!("cannot create {}", prebuilt.display()))?;
-    for program in programs {
+    for (program, fingerprint) in programs.iter().zip(fingerprints) {
         let file = format!("{}.wasm", program.name);
         let built = guests.join("target").join(toolchain::TARGET).join("release").join(&file);
         let wasm = fs::read(&built).with_context(|| format!("cannot read {}", built.display()))?;
         toolchain::refuse_machine_paths(guests, &program.name, &wasm)?;
         fs::write(prebuilt.join(&file), &wasm).with_context(|| format!("cannot write prebuilt/{file}"))?;
         println!("{:>10}  {file}", wasm.len());
-        provenance.put(Entry::new(guests, program, &toolchain, &wasm)?);
+        provenance.put(Entry::new(program, &toolchain, fingerprint, &wasm));
     }
     provenance.write(guests)
 }

@@ -32,16 +32,16 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Describes `wasm`, which was just built.
-    pub fn new(guests: &Path, program: &Program, toolchain: &Toolchain, wasm: &[u8]) -> Result<Self> {
-        Ok(Self {
+    /// Describes `wasm`, which was just built from `sources`.
+    pub fn new(program: &Program, toolchain: &Toolchain, sources: String, wasm: &[u8]) -> Self {
+        Self {
             name: program.name.clone(),
             package: program.package.clone(),
             toolchain: toolchain.description().to_owned(),
-            sources: sources::fingerprint(guests, &program.package)?,
+            sources,
             blake3: blake3::hash(wasm).to_hex().to_string(),
             size: wasm.len() as u64,
-        })
+        }
     }
 }
 
