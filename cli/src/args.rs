@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 /// A sandbox has its own files, processes, pipes and limits, and sees nothing of this machine but what it is given.
 #[derive(Debug, Parser)]
 #[command(
+    name = "stillbox",
     version,
     after_help = "STILLBOX_HOME says where guests and compiled code are kept; STILLBOX_LOG=info says more."
 )]

@@ -29,10 +29,12 @@ pub fn main() -> ExitCode {
     let filter = EnvFilter::try_from_env("STILLBOX_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 
-    let result = match cli.verb {
-        Verb::Run(args) => verbs::run::main(args),
-        Verb::Shell(args) => verbs::shell::main(args),
-        Verb::Guests(args) => verbs::guests::main(args.verb),
-    };
-    result.unwrap_or_else(|error| output::failure(&error))
+    match cli.verb {
+        Verb::Run(args) => verbs::run::main(args).unwrap_or_else(|error| output::not_run(&error)),
+        Verb::Shell(args) => verbs::shell::main(args).unwrap_or_else(|error| output::not_run(&error)),
+        Verb::Guests(args) => match verbs::guests::main(args.verb) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => output::failed(&error),
+        },
+    }
 }

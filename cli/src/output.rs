@@ -15,9 +15,15 @@ const NOT_EXECUTABLE: u8 = 126;
 const NOT_FOUND: u8 = 127;
 
 /// Prints an error with its causes, and returns the exit code for it.
-pub(crate) fn failure(error: &anyhow::Error) -> ExitCode {
+pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
     eprintln!("stillbox: {error:#}");
-    ExitCode::from(match error.downcast_ref::<ProcessError>() {
+    ExitCode::FAILURE
+}
+
+/// Prints why a command wasn't run, or not to its end, and returns the exit code for it.
+pub(crate) fn not_run(error: &anyhow::Error) -> ExitCode {
+    failed(error);
+    ExitCode::from(match error.downcast_ref() {
         Some(ProcessError::NoSuchProgram { .. }) => NOT_FOUND,
         Some(ProcessError::NotExecutable { .. }) => NOT_EXECUTABLE,
         _ => FAILED,

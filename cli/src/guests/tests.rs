@@ -31,7 +31,7 @@ fn a_file_is_added_once_and_replaced_when_it_changes() {
     wasm(dir.path(), "tool.wasm", b"\0\x01a");
     let added = add_from_path(&store, &path, None).unwrap();
     assert!(added.new);
-    assert_eq!(store.list().unwrap(), [added.manifest.clone()]);
+    assert_eq!(store.list().unwrap(), std::slice::from_ref(&added.manifest));
     let (module, digest) = store.module(&added.manifest).unwrap();
     assert_eq!(digest, *blake3::hash(&module).as_bytes());
     // The manifest and the new module; the old module and the temporary files are gone.

@@ -1,7 +1,6 @@
 //! `stillbox guests`: the programs that sandboxes have.
 
 use std::path::Path;
-use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use serde::Serialize;
@@ -12,15 +11,14 @@ use crate::guests::{self, Added, Manifest, Store, fetch};
 use crate::home::Home;
 use crate::{image, output, sandbox};
 
-pub(crate) fn main(verb: GuestsVerb) -> anyhow::Result<ExitCode> {
+pub(crate) fn main(verb: GuestsVerb) -> anyhow::Result<()> {
     let home = Home::from_env()?;
     let store = Store::open(&home)?;
     match verb {
-        GuestsVerb::List { json } => list(&store, json)?,
-        GuestsVerb::Add { guest, name, json } => add(&home, &store, &guest, name.as_deref(), json)?,
-        GuestsVerb::Remove { name } => remove(&store, &name)?,
+        GuestsVerb::List { json } => list(&store, json),
+        GuestsVerb::Add { guest, name, json } => add(&home, &store, &guest, name.as_deref(), json),
+        GuestsVerb::Remove { name } => remove(&store, &name),
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 fn add(home: &Home, store: &Store, guest: &str, name: Option<&str>, json: bool) -> anyhow::Result<()> {
@@ -126,7 +124,11 @@ fn list(store: &Store, json: bool) -> anyhow::Result<()> {
         source: recipe.source().to_string(),
     });
     let listing = Listing { builtin: builtin.collect(), available: available.collect(), added };
-    if json { output::json(&listing) } else { Ok(print(&listing)) }
+    if json {
+        return output::json(&listing);
+    }
+    print(&listing);
+    Ok(())
 }
 
 fn print(listing: &Listing) {
