@@ -177,10 +177,7 @@ impl Du {
         }
         let amount = match (self.inodes, self.apparent) {
             (true, _) => 1,
-            // What a directory's own entry holds is no content.
-            (_, true) if found.is_file() || found.is_symlink() => found.size,
-            (_, true) if cfg!(unix) => found.size,
-            (_, true) => 0,
+            (_, true) => found.size,
             _ => found.blocks * 512,
         };
         let own = Usage { amount, latest: found.modified.0 };
