@@ -101,7 +101,9 @@ impl Process {
         if let Some(waker) = &*self.waker.lock() {
             waker.wake_by_ref();
         }
-        self.table.runtime.interrupt();
+        let interruptions =
+            if effect == Effect::Terminate && self.signals.is_handling() { run::HANDLER_EPOCHS } else { 1 };
+        (0..interruptions).for_each(|_| self.table.runtime.interrupt());
         if matches!(effect, Effect::Stop | Effect::Continue) {
             self.tell_parent();
         }

@@ -11,9 +11,9 @@ use wasmtime::{Instance, Memory, ResourceLimiter, Store, StoreContextMut, TypedF
 use crate::process::{Departure, Exit, Process, Signal, exit};
 use crate::program::{Invocation, Program};
 
-/// How far ahead, in epochs, the next interruption is put while a signal handler runs: the runtime can't be entered
-/// twice from an interruption, and a handler ends soon.
-const HANDLER_EPOCHS: u64 = 1 << 20;
+/// How far ahead, in epochs, the next interruption is put while a signal handler runs: the runtime can't attend to an
+/// interruption within one, and a handler ends soon. One that doesn't is reached by as many interruptions.
+pub(super) const HANDLER_EPOCHS: u64 = 1 << 20;
 
 /// The exported function that a guest's signals are given to, unless it names another.
 const SIGNAL_HANDLER: &str = "__wasm_signal";
@@ -113,16 +113,34 @@ fn attend(store: &mut StoreContextMut<'_, Guest>) -> wasmtime::Result<UpdateDead
     if process.signals.wants_attention() {
         process.wait_while_stopped()?;
         while let Some(signal) = process.signals.take_pending() {
-            if let Some(handler) = handler(store) {
-                store.set_epoch_deadline(HANDLER_EPOCHS);
-                handler.call(&mut *store, i32::from(signal.number()))?;
-            }
+            let handled = match handler(store) {
+                Some(handler) => handle(store, &process, &handler, signal),
+                None => Ok(()),
+            };
+            // A handler that a kill interrupted fails, but that is not how the process ended.
             if let Some(signal) = process.signals.fatal() {
                 return Err(Departure::Exit(Exit::Signal(signal)).into());
             }
+            handled?;
         }
     }
     Ok(UpdateDeadline::Continue(1))
+}
+
+fn handle(
+    store: &mut StoreContextMut<'_, Guest>,
+    process: &Process,
+    handler: &TypedFunc<i32, ()>,
+    signal: Signal,
+) -> wasmtime::Result<()> {
+    process.signals.set_handling(true);
+    // Looked at after that is said, so that whoever kills the process meanwhile knows how to reach it.
+    if process.signals.fatal().is_none() {
+        store.set_epoch_deadline(HANDLER_EPOCHS);
+        handler.call(&mut *store, i32::from(signal.number()))?;
+    }
+    process.signals.set_handling(false);
+    Ok(())
 }
 
 /// Returns the function that the guest wants its signals to be given to.

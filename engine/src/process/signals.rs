@@ -79,6 +79,8 @@ pub(crate) struct Signals {
     /// The number of the signal that ends the process, or 0.
     fatal: AtomicU8,
     stopped: AtomicBool,
+    /// Whether a handler runs.
+    handling: AtomicBool,
     /// Whether any of the above wants the guest's attention: all that a blocked call has to look at.
     attention: AtomicBool,
 }
@@ -131,7 +133,7 @@ impl Signals {
         match effect {
             Effect::Ignore | Effect::Continue => {}
             Effect::Terminate => {
-                let _ = self.fatal.compare_exchange(0, signal.number(), Ordering::AcqRel, Ordering::Acquire);
+                let _ = self.fatal.compare_exchange(0, signal.number(), Ordering::SeqCst, Ordering::SeqCst);
             }
             Effect::Stop => self.stopped.store(true, Ordering::Release),
             Effect::Handle => *self.pending.lock() |= signal.bit(),
@@ -144,12 +146,22 @@ impl Signals {
 
     /// Returns the signal that ends the process, once there is one.
     pub(crate) fn fatal(&self) -> Option<Signal> {
-        Signal::new(self.fatal.load(Ordering::Acquire))
+        Signal::new(self.fatal.load(Ordering::SeqCst))
     }
 
     /// Returns whether the process is stopped.
     pub(crate) fn is_stopped(&self) -> bool {
         self.stopped.load(Ordering::Acquire)
+    }
+
+    /// Says whether a handler runs.
+    pub(super) fn set_handling(&self, handling: bool) {
+        self.handling.store(handling, Ordering::SeqCst);
+    }
+
+    /// Returns whether a handler runs.
+    pub(super) fn is_handling(&self) -> bool {
+        self.handling.load(Ordering::SeqCst)
     }
 
     /// Returns whether anything was delivered that the guest hasn't attended to.
