@@ -118,7 +118,9 @@ mod tests {
     #[test]
     fn patterns_match_as_in_a_shell() {
         let yes = [("*.c", "a.c"), ("*", ".x"), ("a?c", "abc"), ("[!a]*", "bc"), ("[]x]", "]"), ("a*b*c", "aXbYbZc")];
-        for (pattern, text) in yes.into_iter().chain([("[a-c][[:digit:]]", "b7"), ("\\*", "*"), ("[", "["), ("[\\]]", "]")]) {
+        for (pattern, text) in
+            yes.into_iter().chain([("[a-c][[:digit:]]", "b7"), ("\\*", "*"), ("[", "["), ("[\\]]", "]")])
+        {
             assert!(matches(pattern, text, Options::default()), "{pattern} {text}");
         }
         for (pattern, text) in [("*.c", "a.h"), ("?", ""), ("[a-c]", "d"), ("\\*", "x"), ("a*b", "abc")] {

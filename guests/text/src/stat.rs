@@ -32,7 +32,11 @@ impl Stat {
         let mut raw = MaybeUninit::<libc::stat>::uninit();
         // SAFETY: the name ends in NUL, and `raw` has room for what the call writes.
         let result = unsafe {
-            if follow { libc::stat(name.as_ptr(), raw.as_mut_ptr()) } else { libc::lstat(name.as_ptr(), raw.as_mut_ptr()) }
+            if follow {
+                libc::stat(name.as_ptr(), raw.as_mut_ptr())
+            } else {
+                libc::lstat(name.as_ptr(), raw.as_mut_ptr())
+            }
         };
         if result != 0 {
             return Err(io::Error::last_os_error());
@@ -72,7 +76,11 @@ impl Stat {
             uid: raw.st_uid as u32,
             gid: raw.st_gid as u32,
             size: raw.st_size as u64,
-            blocks: if cfg!(target_family = "wasm") { (raw.st_size as u64).div_ceil(512) } else { raw.st_blocks as u64 },
+            blocks: if cfg!(target_family = "wasm") {
+                (raw.st_size as u64).div_ceil(512)
+            } else {
+                raw.st_blocks as u64
+            },
             atime: times[0],
             mtime: times[1],
             ctime: times[2],

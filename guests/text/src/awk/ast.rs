@@ -101,11 +101,19 @@ pub enum Expr {
     AppendTo(Var, Vec<Expr>),
     Update(Op, Place, Box<Expr>),
     /// `++x`, `x--`: whether the new value is the result, and what is added.
-    Step { place: Place, prefix: bool, by: f64 },
+    Step {
+        place: Place,
+        prefix: bool,
+        by: f64,
+    },
     Binary(Op, Box<Expr>, Box<Expr>),
     Concat(Vec<Expr>),
     Compare(Cmp, Box<Expr>, Box<Expr>),
-    Match { text: Box<Expr>, pattern: Box<Expr>, negated: bool },
+    Match {
+        text: Box<Expr>,
+        pattern: Box<Expr>,
+        negated: bool,
+    },
     And(Box<Expr>, Box<Expr>),
     Or(Box<Expr>, Box<Expr>),
     Not(Box<Expr>),

@@ -136,21 +136,16 @@ impl Interp<'_> {
 
     fn substr(&mut self, args: &[Expr]) -> Result<Value, Fatal> {
         let text = self.eval_text(&args[0])?;
-        let round = |value: f64| if value.is_nan() { value } else { value.round_ties_even() };
-        let start = round(self.number(&args[1])?);
-        // A start before the first character takes characters from the length.
-        let end = match args.get(2) {
-            Some(length) => start + round(self.number(length)?),
-            None => f64::INFINITY,
-        };
-        let first = (start.max(1.0) - 1.0) as usize;
-        let last = (end - 1.0).max(0.0);
-        if start.is_nan() || end.is_nan() || last <= first as f64 {
+        let start = self.number(&args[1])?.trunc();
+        let length = args.get(2).map_or(Ok(f64::INFINITY), |length| self.number(length))?.trunc();
+        if start.is_nan() || length.is_nan() || length < 1.0 {
             return Ok(Value::string(Vec::new()));
         }
+        // As in gawk and mawk, a start before the first character is the first character.
+        let first = (start.max(1.0) - 1.0) as usize;
         let from = text::offset(&text, first);
         let rest = &text[from..];
-        let count = if last.is_finite() { last as usize - first } else { usize::MAX };
+        let count = length as usize;
         let to = if count >= rest.len() { rest.len() } else { text::offset(rest, count) };
         Ok(Value::string(rest[..to].to_vec()))
     }
@@ -211,7 +206,8 @@ impl Interp<'_> {
             for (index, (start, end)) in groups.filter_map(|(index, group)| Some((index, (*group)?))) {
                 let key = |suffix: &str| {
                     let separator = String::from_utf8_lossy(&self.subsep);
-                    let name = if suffix.is_empty() { index.to_string() } else { format!("{index}{separator}{suffix}") };
+                    let name =
+                        if suffix.is_empty() { index.to_string() } else { format!("{index}{separator}{suffix}") };
                     Key(Rc::new(name.into_bytes()))
                 };
                 array.insert(key(""), Value::input(&text[start..end]));
@@ -307,9 +303,10 @@ fn fill(array: &super::value::ArrayRef, values: Vec<Value>) {
 fn parse_any_base(text: &[u8]) -> f64 {
     let text = text.trim_ascii();
     let digits = |digits: &[u8], radix: u32| {
-        digits.iter().map_while(|byte| char::from(*byte).to_digit(radix)).fold(0.0, |value, digit| {
-            value * f64::from(radix) + f64::from(digit)
-        })
+        digits
+            .iter()
+            .map_while(|byte| char::from(*byte).to_digit(radix))
+            .fold(0.0, |value, digit| value * f64::from(radix) + f64::from(digit))
     };
     match text {
         [b'0', b'x' | b'X', rest @ ..] => digits(rest, 16),

@@ -78,7 +78,11 @@ impl Interp<'_> {
         Ok(match expr {
             Expr::Regex(pattern) => {
                 let whole = self.whole();
-                if self.ignore_case { self.regex(&pattern.source)?.is_match(&whole) } else { pattern.regex.is_match(&whole) }
+                if self.ignore_case {
+                    self.regex(&pattern.source)?.is_match(&whole)
+                } else {
+                    pattern.regex.is_match(&whole)
+                }
             }
             Expr::In(array, indices) => {
                 let key = self.key(indices)?;
@@ -140,8 +144,8 @@ impl Interp<'_> {
         }
         let mut options = Options::new(Syntax::Awk);
         options.ignore_case = self.ignore_case;
-        let regex = Regex::new(source, &options)
-            .map_err(|error| format!("/{}/: {error}", String::from_utf8_lossy(source)))?;
+        let regex =
+            Regex::new(source, &options).map_err(|error| format!("/{}/: {error}", String::from_utf8_lossy(source)))?;
         let regex = Rc::new(regex);
         if self.regexes.len() >= MAX_REGEXES {
             self.regexes.clear();

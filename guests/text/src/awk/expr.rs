@@ -6,7 +6,8 @@ use super::parser::Parser;
 use crate::regex::{Options, Regex, Syntax};
 use std::rc::Rc;
 
-const MAX_DEPTH: usize = 400;
+/// How deeply expressions may nest: what fits on the stack of a process.
+const MAX_DEPTH: usize = 160;
 
 impl Parser {
     /// Reads an expression.

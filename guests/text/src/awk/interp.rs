@@ -330,7 +330,8 @@ impl<'a> Interp<'a> {
     fn for_in(&mut self, place: &Place, array: Var, body: &Stmt) -> Result<Flow, Fatal> {
         let array = self.array(array)?;
         // The loop is over the elements of its start.
-        let mut keys: Vec<(Str, Value)> = array.borrow().iter().map(|(key, value)| (Rc::clone(&key.0), value.clone())).collect();
+        let mut keys: Vec<(Str, Value)> =
+            array.borrow().iter().map(|(key, value)| (Rc::clone(&key.0), value.clone())).collect();
         self.sort_for_in(&mut keys);
         for (key, _) in keys {
             self.assign(place, Value::Input(key))?;
@@ -420,7 +421,9 @@ impl<'a> Interp<'a> {
             evaluated.push(self.eval(value)?);
         }
         let Some((format, values)) = evaluated.split_first() else { return Ok(()) };
-        super::printf::format(&format.to_text(&self.convfmt), values, &self.convfmt, text);
+        if !super::printf::format(&format.to_text(&self.convfmt), values, &self.convfmt, text) {
+            return Err("not enough arguments to satisfy format string".into());
+        }
         Ok(())
     }
 

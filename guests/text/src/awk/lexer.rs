@@ -71,7 +71,9 @@ impl Lexer<'_> {
                     self.line += 1;
                 }
                 b'\\' if self.peek(1) == Some(b'\n') => (self.at, self.line) = (self.at + 2, self.line + 1),
-                b'\\' if self.source[self.at..].starts_with(b"\\\r\n") => (self.at, self.line) = (self.at + 3, self.line + 1),
+                b'\\' if self.source[self.at..].starts_with(b"\\\r\n") => {
+                    (self.at, self.line) = (self.at + 3, self.line + 1)
+                }
                 b'#' => {
                     while self.peek(0).is_some_and(|byte| byte != b'\n') {
                         self.at += 1;
@@ -243,7 +245,8 @@ pub fn unescape(text: &[u8]) -> Vec<u8> {
             b'\n' => {}
             b'0'..=b'7' => {
                 let length = text[at - 1..].iter().take(3).take_while(|byte| (b'0'..=b'7').contains(byte)).count();
-                let value = text[at - 1..at - 1 + length].iter().fold(0_u32, |value, byte| value * 8 + u32::from(byte - b'0'));
+                let value =
+                    text[at - 1..at - 1 + length].iter().fold(0_u32, |value, byte| value * 8 + u32::from(byte - b'0'));
                 result.push(value as u8);
                 at += length - 1;
             }

@@ -27,7 +27,7 @@ pub fn parse(source: &[u8]) -> Result<Program, String> {
 }
 
 /// How deeply expressions and statements may nest.
-const MAX_DEPTH: usize = 200;
+const MAX_DEPTH: usize = 120;
 
 /// Reads tokens; `expr.rs` has the part for expressions.
 pub struct Parser {
@@ -213,12 +213,16 @@ impl Parser {
             }
         }
         for (index, function) in self.program.functions.iter_mut().enumerate() {
-            function.arrays = (0..function.params.len()).map(|param| self.array_params.contains(&(index, param))).collect();
+            function.arrays =
+                (0..function.params.len()).map(|param| self.array_params.contains(&(index, param))).collect();
         }
         for &(function, count, line) in &self.calls {
             let function = &self.program.functions[function];
             if count > function.params.len() {
-                return Err(format!("source line {line}: function {} called with more arguments than it declares", function.name));
+                return Err(format!(
+                    "source line {line}: function {} called with more arguments than it declares",
+                    function.name
+                ));
             }
         }
         let mut names: Vec<_> = self.global_names.drain().collect();
@@ -262,7 +266,9 @@ impl Parser {
 
     /// Notes that a parameter of the function being read is passed on as it is.
     pub(super) fn note_passed(&mut self, arg: &Expr, function: usize, index: usize) {
-        let (Expr::Place(super::ast::Place::Var(Var::Local(local))), Some((scope, _))) = (arg, &self.scope) else { return };
+        let (Expr::Place(super::ast::Place::Var(Var::Local(local))), Some((scope, _))) = (arg, &self.scope) else {
+            return;
+        };
         self.passed.push(((*scope, *local), (function, index)));
     }
 
@@ -419,7 +425,9 @@ impl Parser {
             "return" if self.scope.is_none() => return self.fail("return outside a function"),
             "return" => Stmt::Return(self.optional_expr()?),
             "delete" => {
-                let (Token::Name(name) | Token::Call(name)) = self.next() else { return self.fail("expected an array") };
+                let (Token::Name(name) | Token::Call(name)) = self.next() else {
+                    return self.fail("expected an array");
+                };
                 let array = self.array(&name)?;
                 if !self.eat_op("[") {
                     return Ok(Stmt::Delete(array, None));

@@ -14,15 +14,16 @@ struct Spec {
     precision: Option<usize>,
 }
 
-/// Adds the text that `format` makes of `values`; missing values are unset.
-pub fn format(format: &[u8], values: &[Value], convfmt: &[u8], out: &mut Vec<u8>) {
+/// Adds the text that `format` makes of `values`; returns whether there were enough of them. Missing ones are unset.
+pub fn format(format: &[u8], values: &[Value], convfmt: &[u8], out: &mut Vec<u8>) -> bool {
+    let mut enough = true;
     let mut values = values.iter();
     let mut at = 0;
     while at < format.len() {
         let literal = memchr::memchr(b'%', &format[at..]).map_or(format.len(), |found| at + found);
         out.extend_from_slice(&format[at..literal]);
         if literal == format.len() {
-            return;
+            break;
         }
         at = literal + 1;
         let mut spec = Spec::default();
@@ -64,7 +65,7 @@ pub fn format(format: &[u8], values: &[Value], convfmt: &[u8], out: &mut Vec<u8>
         }
         let Some(&conversion) = format.get(at) else {
             out.extend_from_slice(&format[literal..]);
-            return;
+            break;
         };
         at += 1;
         if conversion == b'%' {
@@ -75,9 +76,11 @@ pub fn format(format: &[u8], values: &[Value], convfmt: &[u8], out: &mut Vec<u8>
             out.extend_from_slice(&format[literal..at]);
             continue;
         }
-        let value = values.next().cloned().unwrap_or_default();
-        convert(&spec, conversion, &value, convfmt, out);
+        let value = values.next();
+        enough &= value.is_some();
+        convert(&spec, conversion, &value.cloned().unwrap_or_default(), convfmt, out);
     }
+    enough
 }
 
 fn convert(spec: &Spec, conversion: u8, value: &Value, convfmt: &[u8], out: &mut Vec<u8>) {
@@ -131,7 +134,15 @@ fn minimum_digits(digits: String, precision: Option<usize>) -> String {
     }
 }
 
-fn pad_number(spec: &Spec, negative: bool, signed: bool, prefix: &str, digits: &str, may_zero: bool, out: &mut Vec<u8>) {
+fn pad_number(
+    spec: &Spec,
+    negative: bool,
+    signed: bool,
+    prefix: &str,
+    digits: &str,
+    may_zero: bool,
+    out: &mut Vec<u8>,
+) {
     let sign = match (negative, signed) {
         (true, _) => "-",
         (false, true) if spec.plus => "+",
@@ -183,7 +194,7 @@ fn character(value: &Value) -> Vec<u8> {
         };
     }
     let text = value.to_text(b"%.6g");
-    text[..super::text::offset(&text, 1)].to_vec()
+    if text.is_empty() { vec![0] } else { text[..super::text::offset(&text, 1)].to_vec() }
 }
 
 #[cfg(test)]

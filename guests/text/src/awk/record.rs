@@ -132,7 +132,8 @@ pub fn split(text: &[u8], separator: &Separator, newline_splits: bool, mut each:
         Separator::Regex(regex) => {
             let (mut start, mut from) = (0, 0);
             while from < text.len() {
-                let newline = if newline_splits { memchr::memchr(b'\n', &text[from..]).map(|at| from + at) } else { None };
+                let newline =
+                    if newline_splits { memchr::memchr(b'\n', &text[from..]).map(|at| from + at) } else { None };
                 let found = match (regex.find_at(text, from), newline) {
                     (Some(found), Some(newline)) if newline < found.0 => Some((newline, newline + 1)),
                     (None, Some(newline)) => Some((newline, newline + 1)),

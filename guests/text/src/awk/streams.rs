@@ -142,7 +142,8 @@ impl Streams {
     /// Returns what the command `name` writes.
     pub fn command(&mut self, name: &[u8]) -> io::Result<&mut Input> {
         if !self.readers.contains_key(name) {
-            let (pid, end) = process::read_from(process::shell(name)).map_err(|errno| io::Error::other(errno.to_string()))?;
+            let (pid, end) =
+                process::read_from(process::shell(name)).map_err(|errno| io::Error::other(errno.to_string()))?;
             self.readers.insert(name.to_vec(), Reader { input: Input::new(Box::new(end)), child: Some(pid) });
         }
         self.readers.get_mut(name).map(|reader| &mut reader.input).ok_or_else(|| io::ErrorKind::NotFound.into())

@@ -98,7 +98,8 @@ fn push_number(value: f64, format: &[u8], text: &mut Vec<u8>) {
         text.extend_from_slice(if value.is_nan() { b"nan" } else { b"inf" });
         return;
     }
-    super::printf::format(format, &[Value::Number(value)], b"%.6g", text);
+    // A format that wants more than one number gets zeros for the rest.
+    let _ = super::printf::format(format, &[Value::Number(value)], b"%.6g", text);
 }
 
 /// The index of an array's element.

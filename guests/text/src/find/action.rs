@@ -50,7 +50,8 @@ impl Walk<'_> {
         if entry.path == "." {
             return true;
         }
-        let removed = if entry.stat.is_dir() { std::fs::remove_dir(entry.path) } else { std::fs::remove_file(entry.path) };
+        let removed =
+            if entry.stat.is_dir() { std::fs::remove_dir(entry.path) } else { std::fs::remove_file(entry.path) };
         match removed {
             Ok(()) => true,
             Err(error) => {

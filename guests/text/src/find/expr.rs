@@ -64,17 +64,40 @@ pub enum Expr {
     Not(Box<Expr>),
     True,
     False,
-    Name { pattern: String, ignore_case: bool },
-    Path { pattern: String, ignore_case: bool },
-    LinkName { pattern: String, ignore_case: bool },
+    Name {
+        pattern: String,
+        ignore_case: bool,
+    },
+    Path {
+        pattern: String,
+        ignore_case: bool,
+    },
+    LinkName {
+        pattern: String,
+        ignore_case: bool,
+    },
     Regex(Box<Regex>),
     /// Letters as in `-type f,d`; `-xtype` looks through links.
-    Type { letters: String, through: bool },
-    Size { amount: Amount, unit: u64 },
+    Type {
+        letters: String,
+        through: bool,
+    },
+    Size {
+        amount: Amount,
+        unit: u64,
+    },
     Empty,
     /// How many units of so many seconds before `from` (seconds and nanoseconds) a time is.
-    Age { time: Time, amount: Amount, seconds: u64, from: (i64, u32) },
-    Newer { time: Time, than: (i64, u32) },
+    Age {
+        time: Time,
+        amount: Amount,
+        seconds: u64,
+        from: (i64, u32),
+    },
+    Newer {
+        time: Time,
+        than: (i64, u32),
+    },
     Perm(Perm),
     Access(Access),
     Links(Amount),
@@ -90,7 +113,14 @@ pub enum Expr {
     Prune,
     Quit,
     /// A command for each file; `directory` runs it where the file is, and `ask` asks first.
-    Exec { command: Vec<String>, directory: bool, ask: bool },
+    Exec {
+        command: Vec<String>,
+        directory: bool,
+        ask: bool,
+    },
     /// A command for many files.
-    ExecBatch { batch: Batch, directory: bool },
+    ExecBatch {
+        batch: Batch,
+        directory: bool,
+    },
 }

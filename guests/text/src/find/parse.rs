@@ -71,7 +71,9 @@ pub fn parse(args: Vec<String>) -> Result<Option<Command>, String> {
         parser.at += 1;
     }
     let mut roots = Vec::new();
-    while let Some(arg) = parser.peek().filter(|arg| !(arg.len() > 1 && arg.starts_with('-')) && !matches!(*arg, "(" | ")" | "!" | ",")) {
+    while let Some(arg) =
+        parser.peek().filter(|arg| !(arg.len() > 1 && arg.starts_with('-')) && !matches!(*arg, "(" | ")" | "!" | ","))
+    {
         roots.push(arg.to_owned());
         parser.at += 1;
     }
@@ -165,7 +167,9 @@ impl Parser {
             }
             let inner = self.list()?;
             if !self.eat(&[")"]) {
-                return Err("invalid expression; I was expecting to find a ')' somewhere but did not see one.".to_owned());
+                return Err(
+                    "invalid expression; I was expecting to find a ')' somewhere but did not see one.".to_owned()
+                );
             }
             return Ok(inner);
         }
@@ -270,7 +274,9 @@ impl Parser {
             }
             "-type" | "-xtype" => {
                 let letters = self.value(name)?;
-                if letters.is_empty() || letters.split(',').any(|letter| !matches!(letter, "b" | "c" | "d" | "p" | "f" | "l" | "s")) {
+                if letters.is_empty()
+                    || letters.split(',').any(|letter| !matches!(letter, "b" | "c" | "d" | "p" | "f" | "l" | "s"))
+                {
                     return Err(format!("Unknown argument to {name}: {letters}"));
                 }
                 Expr::Type { letters, through: name == "-xtype" }
@@ -345,7 +351,11 @@ impl Parser {
         let than = match other {
             "t" => {
                 let text = self.value(name)?;
-                (parse_date(&text).ok_or_else(|| format!("I cannot figure out how to interpret ‘{text}’ as a date or time"))?, 0)
+                (
+                    parse_date(&text)
+                        .ok_or_else(|| format!("I cannot figure out how to interpret ‘{text}’ as a date or time"))?,
+                    0,
+                )
             }
             "a" | "m" | "c" => {
                 let stat = self.reference(name)?;
@@ -365,7 +375,9 @@ impl Parser {
         let text = self.value(name)?;
         match text.as_str() {
             "root" => Ok(0),
-            text => text.parse().map_err(|_| format!("‘{text}’ is not the name of a known {}", name.trim_start_matches('-'))),
+            text => text
+                .parse()
+                .map_err(|_| format!("‘{text}’ is not the name of a known {}", name.trim_start_matches('-'))),
         }
     }
 
@@ -444,7 +456,9 @@ fn parse_date(text: &str) -> Option<i64> {
         return seconds.parse().ok();
     }
     let mut fields: Vec<&str> = text.split(['-', ' ', 'T', ':']).collect();
-    if !matches!(fields.len(), 3 | 5 | 6) || fields.iter().any(|field| field.is_empty() || !field.bytes().all(|b| b.is_ascii_digit())) {
+    if !matches!(fields.len(), 3 | 5 | 6)
+        || fields.iter().any(|field| field.is_empty() || !field.bytes().all(|b| b.is_ascii_digit()))
+    {
         return None;
     }
     fields.resize(6, "0");

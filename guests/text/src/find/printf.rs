@@ -10,7 +10,14 @@ pub struct Format(Vec<Piece>);
 enum Piece {
     Text(Vec<u8>),
     /// `%5s`: the flags and width, and the letter with, for times, a second one.
-    Directive { left: bool, zero: bool, width: usize, precision: Option<usize>, letter: char, second: char },
+    Directive {
+        left: bool,
+        zero: bool,
+        width: usize,
+        precision: Option<usize>,
+        letter: char,
+        second: char,
+    },
 }
 
 impl Format {
@@ -67,7 +74,8 @@ impl Format {
                         literal.push(b'%');
                         continue;
                     }
-                    let second = if matches!(letter, 'A' | 'B' | 'C' | 'T') { chars.next().unwrap_or('@') } else { ' ' };
+                    let second =
+                        if matches!(letter, 'A' | 'B' | 'C' | 'T') { chars.next().unwrap_or('@') } else { ' ' };
                     if !literal.is_empty() {
                         pieces.push(Piece::Text(std::mem::take(&mut literal)));
                     }
@@ -126,7 +134,13 @@ fn directive(entry: &Entry<'_>, letter: char, second: char) -> String {
         'G' => stat.gid.to_string(),
         'u' => id_name(stat.uid),
         'g' => id_name(stat.gid),
-        'l' => if stat.is_symlink() { link_target(entry.path) } else { String::new() },
+        'l' => {
+            if stat.is_symlink() {
+                link_target(entry.path)
+            } else {
+                String::new()
+            }
+        }
         'y' => stat.type_letter().to_string(),
         'Y' => match Stat::of(entry.path, true) {
             Ok(target) => target.type_letter().to_string(),

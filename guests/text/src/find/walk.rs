@@ -104,7 +104,8 @@ impl<'a> Walk<'a> {
 
     fn children(&mut self, root: &str, path: &str, depth: usize, device: Option<u64>, above: &mut Vec<(u64, u64)>) {
         // All names first: an action may remove files while we walk.
-        let names: Result<Vec<_>, _> = std::fs::read_dir(path).and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect());
+        let names: Result<Vec<_>, _> =
+            std::fs::read_dir(path).and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect());
         let names = match names {
             Ok(names) => names,
             Err(error) => return self.complain(path, &error),

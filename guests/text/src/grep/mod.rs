@@ -129,6 +129,7 @@ impl Run<'_> {
             Ok(metadata) if metadata.is_dir() => {
                 if self.command.directories != Directories::Skip {
                     self.fail(path, &Error::from(std::io::ErrorKind::IsADirectory));
+                    self.report(path, 0);
                 }
                 return;
             }
@@ -167,16 +168,23 @@ impl Run<'_> {
             return self.fail(name, &error);
         }
         self.found |= selected > 0;
-        if command.quiet {
+        self.report(name, selected);
+        if is_binary && !command.only_names_or_counts() {
+            self.printer.binary(name);
+        }
+    }
+
+    /// Writes what there is to say about a file as a whole.
+    fn report(&mut self, name: &str, selected: u64) {
+        if self.command.quiet {
             return;
         }
-        if command.count {
+        if self.command.count {
             self.printer.count(name, selected);
         }
-        match command.files_with {
+        match self.command.files_with {
             Some(FilesWith::Matches) if selected > 0 => self.printer.name(name),
             Some(FilesWith::None) if selected == 0 => self.printer.name(name),
-            None if is_binary && !command.count => self.printer.binary(name),
             _ => {}
         }
     }
@@ -184,10 +192,7 @@ impl Run<'_> {
 
 /// Shows how to call `grep`.
 fn usage() -> String {
-    format!(
-        "Usage: {0} [OPTION]... PATTERNS [FILE]...\nTry '{0} --help' for more information.",
-        crate::program()
-    )
+    format!("Usage: {0} [OPTION]... PATTERNS [FILE]...\nTry '{0} --help' for more information.", crate::program())
 }
 
 /// Prints what `--help` shows.

@@ -246,7 +246,12 @@ pub fn parse(name: &str, args: Vec<String>) -> Result<Option<Command>, String> {
                     "read" => Directories::Read,
                     "skip" => Directories::Skip,
                     "recurse" => Directories::Recurse,
-                    _ => return Err(format!("{name}: invalid argument '{value}' for '--directories'\n{}", super::usage())),
+                    _ => {
+                        return Err(format!(
+                            "{name}: invalid argument '{value}' for '--directories'\n{}",
+                            super::usage()
+                        ));
+                    }
                 }
             }
             'r' => command.directories = Directories::Recurse,
@@ -321,7 +326,11 @@ fn binary_files(name: &str, value: &str) -> Result<Binary, String> {
 fn context_length(name: &str, value: &str) -> Result<usize, String> {
     let is_number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
     // A number too large for us is as good as no bound.
-    if is_number { Ok(value.parse().unwrap_or(usize::MAX)) } else { Err(format!("{name}: {value}: invalid context length argument")) }
+    if is_number {
+        Ok(value.parse().unwrap_or(usize::MAX))
+    } else {
+        Err(format!("{name}: {value}: invalid context length argument"))
+    }
 }
 
 fn wants_color(name: &str, value: &str) -> Result<bool, String> {

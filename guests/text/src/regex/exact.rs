@@ -242,7 +242,9 @@ impl Run<'_> {
     fn looks(&self, look: Look, at: usize) -> bool {
         let text = self.text;
         let word = |c: Option<(char, usize)>| {
-            c.is_some_and(|(c, _)| if self.program.utf8 { class::is_word(c) } else { c.is_ascii() && class::is_word(c) })
+            c.is_some_and(
+                |(c, _)| if self.program.utf8 { class::is_word(c) } else { c.is_ascii() && class::is_word(c) },
+            )
         };
         let (before, after) = (word(self.char_before(at)), word(self.char_at(at)));
         match look {

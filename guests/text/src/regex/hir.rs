@@ -11,7 +11,7 @@ use regex_syntax::hir::{Capture, Class, ClassBytes, ClassBytesRange, ClassUnicod
 pub fn translate(node: &Node, options: &Options) -> Hir {
     match node {
         Node::Empty | Node::Around { .. } | Node::Keep => Hir::empty(),
-        Node::Char(c) if options.terminator == u8::try_from(*c).ok().filter(|_| c.is_ascii()) => Hir::fail(),
+        Node::Char(c) if options.terminator.is_some_and(|end| char::from(end) == *c) => Hir::fail(),
         Node::Char(c) if options.utf8 => Hir::literal(c.encode_utf8(&mut [0; 4]).as_bytes()),
         Node::Char(c) => Hir::literal([*c as u8]),
         Node::Byte(byte) => Hir::literal([*byte]),

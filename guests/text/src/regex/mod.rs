@@ -28,8 +28,6 @@ use regex_syntax::hir::{ClassUnicode, Look};
 use std::cell::{OnceCell, RefCell};
 use std::fmt;
 
-pub use class::is_word;
-
 /// How deeply groups may nest: a bound on our own recursion, not on anybody's patterns.
 const MAX_DEPTH: usize = 250;
 
@@ -182,15 +180,18 @@ impl Regex {
     fn build(node: Node, groups: usize, options: &Options) -> Result<Regex, Error> {
         let is_regular = node.is_regular();
         // Patterns given together each number their groups from 1, and the automata want distinct ones.
-        let captures = if is_regular && groups > 0 { thompson::WhichCaptures::All } else { thompson::WhichCaptures::Implicit };
+        let captures =
+            if is_regular && groups > 0 { thompson::WhichCaptures::All } else { thompson::WhichCaptures::Implicit };
         let config = meta::Config::new()
             .utf8_empty(false)
             .which_captures(captures)
             .nfa_size_limit(Some(SIZE_LIMIT))
             .hybrid_cache_capacity(4 << 20);
         let hir = hir::translate(&node, options);
-        let meta =
-            meta::Builder::new().configure(config).build_from_hir(&hir).map_err(|_| Error::new("Regular expression too big"))?;
+        let meta = meta::Builder::new()
+            .configure(config)
+            .build_from_hir(&hir)
+            .map_err(|_| Error::new("Regular expression too big"))?;
         let exact = OnceCell::new();
         if !is_regular {
             let _ = exact.set(program::compile(&node, options)?);
@@ -321,7 +322,8 @@ impl Longest {
             )
             .build_from_hir(&hir::translate(node, options))
             .ok()?;
-        let config = DFA::config().match_kind(MatchKind::All).unicode_word_boundary(true).skip_cache_capacity_check(true);
+        let config =
+            DFA::config().match_kind(MatchKind::All).unicode_word_boundary(true).skip_cache_capacity_check(true);
         let dfa = DFA::builder().configure(config).build_from_nfa(nfa).ok()?;
         let cache = RefCell::new(dfa.create_cache());
         Some(Longest { dfa, cache })

@@ -343,7 +343,9 @@ pub fn char_escape(cursor: &mut Cursor, in_bracket: bool) -> Result<char, Error>
         'a' => '\x07',
         'e' => '\x1b',
         'b' if in_bracket => '\x08',
-        'x' if cursor.eat("{") => hex(&cursor.until("}").ok_or_else(|| Error::new("missing terminating } after \\x"))?)?,
+        'x' if cursor.eat("{") => {
+            hex(&cursor.until("}").ok_or_else(|| Error::new("missing terminating } after \\x"))?)?
+        }
         'x' => {
             let digits: String = (0..2).map_while(|i| cursor.peek_at(i)).take_while(char::is_ascii_hexdigit).collect();
             cursor.eat(&digits);

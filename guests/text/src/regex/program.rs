@@ -22,9 +22,16 @@ pub enum Inst {
     /// Fails if nothing was matched since the slot was saved: an empty round of a loop.
     Progress(usize),
     /// Looks around with the program that follows and ends with `Match`, then goes on at `next`.
-    Around { behind: bool, negated: bool, max: usize, next: usize },
+    Around {
+        behind: bool,
+        negated: bool,
+        max: usize,
+        next: usize,
+    },
     /// Takes the first match of the program that follows and keeps it, then goes on at `next`.
-    Atomic { next: usize },
+    Atomic {
+        next: usize,
+    },
     Keep,
     Match,
 }

@@ -70,9 +70,10 @@ impl<'a> Machine<'a> {
                 // Written through the machine's own standard output, so that the order is kept.
                 "/dev/stdout" => Output::stdout(),
                 "/dev/stderr" => Output::stderr(),
-                name => Output::file(std::fs::File::create(name).map_err(|error| {
-                    format!("couldn't open file {name}: {}", crate::io::message(&error))
-                })?),
+                name => Output::file(
+                    std::fs::File::create(name)
+                        .map_err(|error| format!("couldn't open file {name}: {}", crate::io::message(&error)))?,
+                ),
             }));
         }
         let mut stdout = Output::stdout();
@@ -165,7 +166,7 @@ impl<'a> Machine<'a> {
     fn write_line(&mut self, output: usize, text: &[u8], finished: bool) {
         let end = self.end();
         if self.script.outputs[output] == "/dev/stdout" {
-            self.stdout.line(text, end, finished);
+            self.stdout.line_of(&mut self.outputs[output], text, end, finished);
         } else {
             self.outputs[output].line(text, end, finished);
             // Another command may read the file while we run.
@@ -177,7 +178,7 @@ impl<'a> Machine<'a> {
         let end = self.end();
         for queued in std::mem::take(&mut self.queue) {
             match queued {
-                Queued::Text(text) if text.is_empty() => {}
+                // Even a file that is not there ends the line before it.
                 Queued::Text(text) => self.sink().write(&text, end),
                 Queued::Line(text, finished) => self.sink().line(&text, end, finished),
             }

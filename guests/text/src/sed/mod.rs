@@ -90,8 +90,7 @@ fn run(args: Vec<String>) -> Result<i32, String> {
             'E' | 'r' => extended = true,
             'i' => (in_place, settings.separate) = (Some(InPlace { suffix: value }), true),
             'l' => {
-                settings.list_width =
-                    value.parse().map_err(|_| format!("sed: invalid line length: {value}"))?;
+                settings.list_width = value.parse().map_err(|_| format!("sed: invalid line length: {value}"))?;
             }
             's' => settings.separate = true,
             'u' => settings.unbuffered = true,

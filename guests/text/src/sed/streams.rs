@@ -32,6 +32,13 @@ impl Sink {
         self.unfinished = !finished;
     }
 
+    /// Writes a line of `other`, which has the same file under another name and lines of its own.
+    pub fn line_of(&mut self, other: &mut Sink, text: &[u8], end: u8, finished: bool) {
+        std::mem::swap(&mut self.unfinished, &mut other.unfinished);
+        self.line(text, end, finished);
+        std::mem::swap(&mut self.unfinished, &mut other.unfinished);
+    }
+
     pub fn flush(&mut self) {
         self.out.flush();
     }
@@ -131,7 +138,9 @@ impl Files {
             return false;
         }
         // A separate file's last line is not the end while there are more files.
-        self.names.iter().all(|name| !(name == "-" || fs::metadata(name).is_ok_and(|file| file.is_dir() || file.len() > 0)))
+        self.names
+            .iter()
+            .all(|name| !(name == "-" || fs::metadata(name).is_ok_and(|file| file.is_dir() || file.len() > 0)))
     }
 
     fn complain(&mut self, message: &str) {

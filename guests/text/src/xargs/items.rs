@@ -34,7 +34,8 @@ impl Items {
             Split::Words => self.word(false),
             Split::Lines => self.word(true),
         }?;
-        let is_end = item.as_ref().is_some_and(|item| self.split == Split::Words && Some(&item.text) == self.end.as_ref());
+        let is_end =
+            item.as_ref().is_some_and(|item| self.split == Split::Words && Some(&item.text) == self.end.as_ref());
         self.done = is_end || item.is_none();
         Ok(item.filter(|_| !is_end))
     }

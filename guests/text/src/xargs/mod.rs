@@ -115,7 +115,11 @@ fn start(args: Vec<String>) -> Result<i32, String> {
         let number = |least: usize| -> Result<usize, String> {
             let text = value.clone().unwrap_or_else(|| "1".to_owned());
             let number: usize = text.parse().map_err(|_| format!("invalid number \"{text}\" for -{option} option"))?;
-            if number < least { Err(format!("value {number} for -{option} option should be >= {least}")) } else { Ok(number) }
+            if number < least {
+                Err(format!("value {number} for -{option} option should be >= {least}"))
+            } else {
+                Ok(number)
+            }
         };
         match option {
             '0' => settings.split = Split::Byte(0),
@@ -139,10 +143,12 @@ fn start(args: Vec<String>) -> Result<i32, String> {
                 }
             }
             'o' => settings.open_tty = true,
-            'P' => settings.max_procs = match number(0)? {
-                0 => usize::MAX,
-                count => count,
-            },
+            'P' => {
+                settings.max_procs = match number(0)? {
+                    0 => usize::MAX,
+                    count => count,
+                }
+            }
             'p' => (settings.ask, settings.verbose) = (true, true),
             'r' => settings.no_run_if_empty = true,
             's' => settings.max_chars = number(1)?,
@@ -204,5 +210,6 @@ fn delimiter(text: &str) -> Result<u8, String> {
 
 fn parse_code(digits: &[u8], radix: u32, text: &str) -> Result<u8, String> {
     let digits = std::str::from_utf8(digits).unwrap_or_default();
-    u8::from_str_radix(digits, radix).map_err(|_| format!("Invalid escape sequence {text} in input delimiter specification."))
+    u8::from_str_radix(digits, radix)
+        .map_err(|_| format!("Invalid escape sequence {text} in input delimiter specification."))
 }

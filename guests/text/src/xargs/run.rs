@@ -1,7 +1,7 @@
 //! Runs the commands.
 
-use super::items::Items;
 use super::Settings;
+use super::items::Items;
 use crate::process;
 use std::io::BufRead;
 use stillbox_sys::{Errno, Open, Pid, Spawn, Status, WaitFlags};
@@ -173,7 +173,8 @@ fn length(args: &[String]) -> usize {
 
 /// Quotes an argument for `-t`, if a shell would need it.
 fn quote(arg: &str) -> String {
-    let is_plain = !arg.is_empty() && arg.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"%+,-./:=@_".contains(&byte) || byte >= 0x80);
+    let is_plain = !arg.is_empty()
+        && arg.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"%+,-./:=@_".contains(&byte) || byte >= 0x80);
     if is_plain { arg.to_owned() } else { format!("'{}'", arg.replace('\'', "'\\''")) }
 }
 
