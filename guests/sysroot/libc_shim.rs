@@ -22,6 +22,14 @@ const LINKS_MAX: usize = 40;
 unsafe extern "C" {
     static mut errno: c_int;
     fn getcwd(buffer: *mut c_char, size: usize) -> *mut c_char;
+    fn link(old: *const c_char, new: *const c_char) -> c_int;
+    fn __real_linkat(
+        old_directory: c_int,
+        old: *const c_char,
+        new_directory: c_int,
+        new: *const c_char,
+        flags: c_int,
+    ) -> c_int;
     fn malloc(size: usize) -> *mut c_void;
     fn readlink(path: *const c_char, buffer: *mut c_char, size: usize) -> isize;
 }
@@ -35,6 +43,28 @@ fn set_errno(number: c_int) {
 #[linkage = "weak"]
 extern "C" fn __errno_location() -> *mut c_int {
     &raw mut errno
+}
+
+// Hard links: this library's own `linkat` fails for every path that is relative to the working directory.
+
+const AT_FDCWD: c_int = -2;
+
+#[unsafe(no_mangle)]
+extern "C" fn __wrap_linkat(
+    old_directory: c_int,
+    old: *const c_char,
+    new_directory: c_int,
+    new: *const c_char,
+    flags: c_int,
+) -> c_int {
+    // SAFETY: what the caller promised of the strings holds for either function.
+    unsafe {
+        if old_directory == AT_FDCWD && new_directory == AT_FDCWD && flags == 0 {
+            link(old, new)
+        } else {
+            __real_linkat(old_directory, old, new_directory, new, flags)
+        }
+    }
 }
 
 // Modes: preview 1 has none.

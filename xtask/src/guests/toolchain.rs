@@ -37,6 +37,7 @@ impl Toolchain {
             format!("--sysroot={}", sysroot.display()),
             format!("-Clinker={}", sysroot::LINKER),
             format!("-Clink-arg={}", sysroot::shim(&sysroot).display()),
+            "-Clink-arg=--wrap=linkat".to_owned(),
         ];
         Ok(Self { rustc, description, flags })
     }
