@@ -34,7 +34,7 @@ fn a_program_that_a_guest_wrote_runs() {
 fn a_program_can_be_removed_while_it_runs() {
     test(async {
         let sandbox = sandbox().await;
-        let result = sandbox.sh("cp $(command -v sleep) nap; ./nap 0.3 & rm nap; wait $!; echo $?; ./nap 1").await;
+        let result = sandbox.sh("cp $(command -v sleep) .; ./sleep 0.3 & sleep 0.1; rm sleep; wait $!; echo $?; ./sleep 1").await;
         assert_eq!(result.exit_code, 127);
         assert_eq!(result.stdout, "0");
     });

@@ -1,5 +1,6 @@
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use stillbox::{AsyncSandboxExt as _, Command};
 use stillbox_tests::{native, sandbox, test};
@@ -46,7 +47,7 @@ fn compare(path: &Path) -> Result<(), String> {
     let result = test(async {
         let sandbox = sandbox().await;
         sandbox.write(&format!("/work/{name}"), script).await.expect("the script can be written");
-        let command = Command::new("bash").arg(name).working_dir("/work");
+        let command = Command::new("bash").arg(name).working_dir("/work").timeout(Duration::from_secs(30));
         sandbox.ran(native::ENV.into_iter().fold(command, |command, (key, value)| command.env(key, value))).await
     });
     if (result.exit_code, &*result.stdout_bytes) == (expected.code, &*expected.stdout) {
