@@ -20,8 +20,10 @@ use std::sync::OnceLock;
 /// The name that messages begin with.
 static PROGRAM: OnceLock<&'static str> = OnceLock::new();
 
-/// Each program: its name, and its main function, which takes the arguments and returns the exit status.
-const APPLETS: &[(&str, fn(Vec<String>) -> i32)] = &[
+/// A program: its name, and its main function, which takes the arguments and returns the exit status.
+type Applet = (&'static str, fn(Vec<String>) -> i32);
+
+const APPLETS: &[Applet] = &[
     ("grep", |args| grep::main("grep", args)),
     ("egrep", |args| grep::main("egrep", args)),
     ("fgrep", |args| grep::main("fgrep", args)),
@@ -36,7 +38,7 @@ pub fn program() -> &'static str {
     PROGRAM.get().copied().unwrap_or("text")
 }
 
-fn find_applet(name: &str) -> Option<&'static (&'static str, fn(Vec<String>) -> i32)> {
+fn find_applet(name: &str) -> Option<&'static Applet> {
     let base = name.rsplit('/').next().unwrap_or(name);
     let base = base.strip_suffix(".wasm").unwrap_or(base);
     APPLETS.iter().find(|(applet, _)| *applet == base)

@@ -33,8 +33,8 @@ impl Interp<'_> {
                 self.format(args, &mut text)?;
                 Value::string(text)
             }
-            Builtin::Tolower => Value::string(text::change_case(&*self.eval_text(&args[0])?, false)),
-            Builtin::Toupper => Value::string(text::change_case(&*self.eval_text(&args[0])?, true)),
+            Builtin::Tolower => Value::string(text::change_case(&self.eval_text(&args[0])?, false)),
+            Builtin::Toupper => Value::string(text::change_case(&self.eval_text(&args[0])?, true)),
             Builtin::Atan2 => {
                 let y = self.number(&args[0])?;
                 number(y.atan2(self.number(&args[1])?))
@@ -56,7 +56,7 @@ impl Interp<'_> {
                 number(before)
             }
             Builtin::Systime => number(time::now()),
-            Builtin::Mktime => number(time::from_text(&*self.eval_text(&args[0])?)),
+            Builtin::Mktime => number(time::from_text(&self.eval_text(&args[0])?)),
             Builtin::Strftime => {
                 let format = match args.first() {
                     Some(format) => self.eval_text(format)?,
@@ -229,10 +229,9 @@ impl Interp<'_> {
         let which = if global { substitute::Which::All } else { substitute::Which::Nth(1) };
         let (result, count) = self.with_regex(&args[0], |regex| substitute::apply(regex, &text, &parts, which))?;
         if count > 0 {
-            match target {
-                Expr::Place(place) => self.assign(place, Value::string(result))?,
-                // What is no variable is changed for nothing.
-                _ => {}
+            // What is no variable is changed for nothing.
+            if let Expr::Place(place) = target {
+                self.assign(place, Value::string(result))?;
             }
         }
         Ok(Value::Number(count as f64))

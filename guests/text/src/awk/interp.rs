@@ -159,15 +159,14 @@ impl<'a> Interp<'a> {
                 _ => {}
             }
         }
-        if !exits && !(program.rules.is_empty() && program.end.is_empty()) {
-            exits = self.main_loop()?;
+        let reads = !(program.rules.is_empty() && program.end.is_empty());
+        if reads && !exits {
+            self.main_loop()?;
         }
-        // `exit` in a rule goes on with END; a second one ends the run.
-        if !(exits && program.rules.is_empty() && program.end.is_empty()) {
-            for body in &program.end {
-                if matches!(self.exec_whole(body)?, Flow::Exit) {
-                    break;
-                }
+        // `exit` anywhere goes on here; one in END ends the run.
+        for body in &program.end {
+            if matches!(self.exec_whole(body)?, Flow::Exit) {
+                break;
             }
         }
         Ok(self.finish())
@@ -180,7 +179,7 @@ impl<'a> Interp<'a> {
         if self.exit_code == 0 && self.failed { 2 } else { self.exit_code }
     }
 
-    fn main_loop(&mut self) -> Result<bool, Fatal> {
+    fn main_loop(&mut self) -> Result<(), Fatal> {
         let program = self.program;
         while self.read_main_record()? {
             for rule in &program.rules {
@@ -203,12 +202,12 @@ impl<'a> Interp<'a> {
                         self.main_input = None;
                         break;
                     }
-                    Flow::Exit => return Ok(true),
+                    Flow::Exit => return Ok(()),
                     _ => {}
                 }
             }
         }
-        Ok(false)
+        Ok(())
     }
 
     fn applies(&mut self, when: &When) -> Result<bool, Fatal> {
@@ -358,7 +357,7 @@ impl<'a> Interp<'a> {
         } else if order.starts_with(b"@val_num") {
             keys.sort_by(|a, b| a.1.to_number().total_cmp(&b.1.to_number()));
         } else if order.starts_with(b"@val_str") || order.starts_with(b"@val_type") {
-            keys.sort_by(|a, b| a.1.to_text(b"%.6g").cmp(&b.1.to_text(b"%.6g")));
+            keys.sort_by_key(|(_, value)| value.to_text(b"%.6g"));
         }
         if order.ends_with(b"_desc") {
             keys.reverse();

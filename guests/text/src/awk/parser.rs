@@ -233,10 +233,10 @@ impl Parser {
 
     /// Returns the place of the variable called `name`.
     pub(super) fn variable(&mut self, name: &str) -> Var {
-        if let Some((_, params)) = &self.scope {
-            if let Some(&index) = params.get(name) {
-                return Var::Local(index);
-            }
+        if let Some((_, params)) = &self.scope
+            && let Some(&index) = params.get(name)
+        {
+            return Var::Local(index);
         }
         if let Some((_, special)) = SPECIALS.iter().find(|(special, _)| *special == name) {
             return Var::Special(*special);

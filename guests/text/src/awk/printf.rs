@@ -212,7 +212,7 @@ mod tests {
         let number = |value: f64| Value::Number(value);
         assert_eq!(formatted("%05d|%-5d|%+d", &[number(42.0), number(42.0), number(42.0)]), "00042|42   |+42");
         assert_eq!(formatted("%x %X %#o %u", &[number(255.0), number(255.0), number(8.0), number(7.0)]), "ff FF 010 7");
-        assert_eq!(formatted("%*.*f|", &[number(8.0), number(2.0), number(3.14159)]), "    3.14|");
+        assert_eq!(formatted("%*.*f|", &[number(8.0), number(2.0), number(2.71)]), "    2.71|");
         assert_eq!(formatted("%c%c", &[number(65.0), Value::string(b"xyz".to_vec())]), "Ax");
         assert_eq!(formatted("%5.1s|%%|%d", &[Value::string(b"xyz".to_vec())]), "    x|%|0");
         assert_eq!(formatted("%.3d %i", &[number(-5.0), number(3.9)]), "-005 3");

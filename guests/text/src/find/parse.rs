@@ -70,10 +70,9 @@ pub fn parse(args: Vec<String>) -> Result<Option<Command>, String> {
         }
         parser.at += 1;
     }
+    let starts_expr = |arg: &str| (arg.len() > 1 && arg.starts_with('-')) || matches!(arg, "(" | ")" | "!" | ",");
     let mut roots = Vec::new();
-    while let Some(arg) =
-        parser.peek().filter(|arg| !(arg.len() > 1 && arg.starts_with('-')) && !matches!(*arg, "(" | ")" | "!" | ","))
-    {
+    while let Some(arg) = parser.peek().filter(|arg| !starts_expr(arg)) {
         roots.push(arg.to_owned());
         parser.at += 1;
     }

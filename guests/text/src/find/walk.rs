@@ -86,7 +86,7 @@ impl<'a> Walk<'a> {
         let crosses = self.command.one_file_system && device.is_some_and(|device| device != stat.dev);
         let identity = (stat.dev, stat.ino);
         let descends = stat.is_dir() && depth < self.command.max_depth && !crosses && !self.quit;
-        if descends && !(self.prune && !self.command.depth_first) {
+        if descends && (!self.prune || self.command.depth_first) {
             if above.contains(&identity) {
                 self.out.flush();
                 eprintln!("find: File system loop detected; ‘{path}’ is part of the same file system loop.");

@@ -264,10 +264,10 @@ impl Regex {
         groups.extend((0..=self.groups).map(|i| captures.get_group(i).map(|span| (span.start, span.end))));
         if self.may_grow {
             let end = self.longest_end(text, whole.start, whole.end);
-            if end != whole.end || self.node.any(&|node| matches!(node, Node::Alt(_))) {
-                if let Some(found) = self.program().posix_groups(text, whole.start, end) {
-                    *groups = found;
-                }
+            if (end != whole.end || self.node.any(&|node| matches!(node, Node::Alt(_))))
+                && let Some(found) = self.program().posix_groups(text, whole.start, end)
+            {
+                *groups = found;
             }
         }
         true

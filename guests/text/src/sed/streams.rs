@@ -118,10 +118,10 @@ impl Files {
     /// Tells whether no line follows: in any file, or in this one if files are separate.
     pub fn is_last_line(&mut self) -> bool {
         loop {
-            if let Some(input) = &mut self.current {
-                if !input.is_at_end().unwrap_or(true) {
-                    return false;
-                }
+            if let Some(input) = &mut self.current
+                && !input.is_at_end().unwrap_or(true)
+            {
+                return false;
             }
             if self.separate || self.in_place.is_some() {
                 return true;
