@@ -47,7 +47,8 @@ pub fn parse(arguments: Vec<String>) -> Result<Args, String> {
                         'i' => args.interactive = true,
                         'l' => args.login = true,
                         'o' | 'O' => {
-                            let name = arguments.next().ok_or_else(|| format!("-{letter}: option requires an argument"))?;
+                            let name =
+                                arguments.next().ok_or_else(|| format!("-{letter}: option requires an argument"))?;
                             let name = if letter == 'o' { OptionName::Long(name) } else { OptionName::Shopt(name) };
                             args.options.push((name, on));
                         }

@@ -186,9 +186,9 @@ impl Evaluator<'_> {
         let rest = self.rest();
         let (operator, level) = BINARY.iter().find(|(op, _)| rest.starts_with(op))?;
         let after = &rest[operator.len()..];
-        let assigns = after.starts_with('=')
-            && !matches!(*operator, "<=" | ">=" | "==" | "!=" | "&&" | "||" | "**")
-            && !(matches!(*operator, "<" | ">") && !after.starts_with("=="));
+        // `<=` and its like end with the sign without assigning; `<<=` is the assignment, not `<` and `<=`.
+        let assigns =
+            after.starts_with('=') && !matches!(*operator, "<=" | ">=" | "==" | "!=" | "&&" | "||" | "**" | "<" | ">");
         if assigns { None } else { Some((operator, *level)) }
     }
 
@@ -318,10 +318,12 @@ impl Evaluator<'_> {
 
     fn number(&mut self) -> Value {
         let rest = self.rest();
-        let len = rest.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '#' | '@' | '_'))).unwrap_or(rest.len());
+        let len =
+            rest.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '#' | '@' | '_'))).unwrap_or(rest.len());
         let token = rest[..len].to_owned();
         self.pos += len;
-        let too_great = |token: &str| Failure::Message(format!("value too great for base (error token is \"{token}\")"));
+        let too_great =
+            |token: &str| Failure::Message(format!("value too great for base (error token is \"{token}\")"));
         let (base, digits) = if let Some((base, digits)) = token.split_once('#') {
             let base = base.parse::<i64>().ok().filter(|b| (2..=64).contains(b));
             (base.ok_or_else(|| self.failure("invalid arithmetic base", &token))?, digits)

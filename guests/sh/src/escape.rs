@@ -51,7 +51,9 @@ pub fn expand(source: &str, style: Style) -> (String, bool) {
                 }
             }
             'c' if style != Style::Format => return (out.finish(), true),
-            '0' if matches!(style, Style::Echo | Style::Percent) => out.byte(digits(&mut chars, 8, 3, 0).unwrap_or(0) as u8),
+            '0' if matches!(style, Style::Echo | Style::Percent) => {
+                out.byte(digits(&mut chars, 8, 3, 0).unwrap_or(0) as u8)
+            }
             '0'..='7' if style != Style::Echo => {
                 let first = escape.to_digit(8).unwrap_or(0);
                 out.byte(digits(&mut chars, 8, 2, first).unwrap_or(first) as u8);

@@ -331,9 +331,26 @@ impl Shell {
 fn is_computed(name: &str) -> bool {
     matches!(
         name,
-        "RANDOM" | "SRANDOM" | "SECONDS" | "LINENO" | "BASHPID" | "PPID" | "UID" | "EUID" | "EPOCHSECONDS"
-            | "EPOCHREALTIME" | "BASH_SUBSHELL" | "BASH" | "_" | "GROUPS" | "PIPESTATUS" | "FUNCNAME" | "BASH_SOURCE"
-            | "BASH_LINENO" | "DIRSTACK" | "BASH_VERSINFO"
+        "RANDOM"
+            | "SRANDOM"
+            | "SECONDS"
+            | "LINENO"
+            | "BASHPID"
+            | "PPID"
+            | "UID"
+            | "EUID"
+            | "EPOCHSECONDS"
+            | "EPOCHREALTIME"
+            | "BASH_SUBSHELL"
+            | "BASH"
+            | "_"
+            | "GROUPS"
+            | "PIPESTATUS"
+            | "FUNCNAME"
+            | "BASH_SOURCE"
+            | "BASH_LINENO"
+            | "DIRSTACK"
+            | "BASH_VERSINFO"
     )
 }
 

@@ -146,7 +146,13 @@ impl Shell {
     }
 
     /// Makes `n>&word`.
-    fn duplicate(&mut self, redirect: &Redirect, word: &Word, default: Fd, undo: &mut Undo) -> Flow<Result<(), String>> {
+    fn duplicate(
+        &mut self,
+        redirect: &Redirect,
+        word: &Word,
+        default: Fd,
+        undo: &mut Undo,
+    ) -> Flow<Result<(), String>> {
         let source = self.expand_text(word)?;
         if let (Some(RedirectFd::Variable(name)), "-") = (&redirect.fd, source.as_str()) {
             let fd = self.get(name).and_then(|text| text.parse::<Fd>().ok());

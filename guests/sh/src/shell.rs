@@ -36,7 +36,6 @@ macro_rules! options {
     ($(#[$doc:meta])* $type:ident { $($name:ident: $text:literal = $default:expr,)* }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-        #[expect(clippy::struct_excessive_bools, reason = "options are independent of each other")]
         pub struct $type { $(pub $name: bool,)* }
 
         impl Default for $type {
@@ -329,7 +328,8 @@ impl Shell {
         // PWD is trusted if it leads to where the process is.
         let inherited = self.vars.get("PWD").and_then(Variable::text).unwrap_or_default().to_owned();
         let same = inherited.starts_with('/')
-            && std::fs::canonicalize(&inherited).is_ok_and(|p| p.as_os_str().as_encoded_bytes() == text::encode(&physical));
+            && std::fs::canonicalize(&inherited)
+                .is_ok_and(|p| p.as_os_str().as_encoded_bytes() == text::encode(&physical));
         self.cwd = if same { inherited } else { physical };
         let cwd = self.cwd.clone();
         self.export("PWD", &cwd);

@@ -377,7 +377,9 @@ fn needs_redirect(fd: Option<&RedirectFd>, kind: &RedirectKind) -> Needs {
     match (fd, kind) {
         (Some(RedirectFd::Variable(_)), _) => Needs::Snapshot,
         // What is collected is not file 1, so only leaving it is simple.
-        (None | Some(RedirectFd::Number(1)), RedirectKind::DupOut(word)) if word.as_literal() == Some("2") => Needs::Nothing,
+        (None | Some(RedirectFd::Number(1)), RedirectKind::DupOut(word)) if word.as_literal() == Some("2") => {
+            Needs::Nothing
+        }
         (_, RedirectKind::DupIn(_) | RedirectKind::DupOut(_)) => Needs::Snapshot,
         (_, RedirectKind::Write(word) | RedirectKind::Append(word))
             if word.as_literal().is_none_or(|path| path.starts_with("/dev/std") || path.starts_with("/dev/fd")) =>

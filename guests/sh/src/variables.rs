@@ -25,7 +25,6 @@ pub enum Value {
 
 /// Is the attributes that `declare` sets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "attributes are independent of each other")]
 pub struct Attributes {
     pub exported: bool,
     pub readonly: bool,
@@ -64,14 +63,8 @@ impl Variable {
             Value::Assoc(_) => Some('A'),
             _ => None,
         };
-        let flags = [
-            (a.integer, 'i'),
-            (a.lower, 'l'),
-            (a.nameref, 'n'),
-            (a.readonly, 'r'),
-            (a.upper, 'u'),
-            (a.exported, 'x'),
-        ];
+        let flags =
+            [(a.integer, 'i'), (a.lower, 'l'), (a.nameref, 'n'), (a.readonly, 'r'), (a.upper, 'u'), (a.exported, 'x')];
         kind.into_iter().chain(flags.into_iter().filter(|f| f.0).map(|f| f.1)).collect()
     }
 }

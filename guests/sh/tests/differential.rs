@@ -37,7 +37,8 @@ fn difference(expected: &Output, actual: &Output) -> Option<String> {
 #[test]
 fn scripts_print_what_bash_prints() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scripts");
-    let mut scripts: Vec<_> = std::fs::read_dir(&folder).expect("the scripts").map(|e| e.expect("an entry").path()).collect();
+    let mut scripts: Vec<_> =
+        std::fs::read_dir(&folder).expect("the scripts").map(|e| e.expect("an entry").path()).collect();
     scripts.sort();
     assert!(scripts.len() >= 40, "only {} scripts were found", scripts.len());
     let mut failures = Vec::new();

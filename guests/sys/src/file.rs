@@ -7,7 +7,6 @@ use crate::{Errno, Fd, Result};
 
 /// Says how [`open`] opens a file; the default opens nothing, so set at least `read` or `write`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "they are the independent flags of open(2)")]
 pub struct Open {
     /// For reading.
     pub read: bool,

@@ -84,6 +84,10 @@ pub(crate) fn record(signal: Signal) {
 }
 
 /// Returns the caught signals that arrived since the last call, lowest first; one that came twice counts once.
+///
+/// A host runs the handler when the guest enters a function. This one must be entered, not inlined, so that a signal
+/// that interrupted the call before is among those it returns.
+#[inline(never)]
 pub fn take_pending_signals() -> impl Iterator<Item = Signal> {
     // The load keeps the common case, nothing pending, free of a write.
     let bits = if PENDING.load(Ordering::Relaxed) == 0 { 0 } else { PENDING.swap(0, Ordering::Relaxed) };

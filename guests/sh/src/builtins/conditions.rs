@@ -158,9 +158,7 @@ impl Parser<'_> {
     fn binary(&mut self, left: &str, operator: &str, right: &str) -> Verdict {
         if operator.starts_with('-') && !matches!(operator, "-nt" | "-ot" | "-ef") {
             let number = |text: &str| {
-                text.trim()
-                    .parse::<i64>()
-                    .map_err(|_| Problem::Message(format!("{text}: integer expression expected")))
+                text.trim().parse::<i64>().map_err(|_| Problem::Message(format!("{text}: integer expression expected")))
             };
             return Ok(compare(operator, number(left)?, number(right)?));
         }

@@ -162,7 +162,11 @@ pub fn declare(shell: &mut Shell, command: &str, arguments: &[Declared]) -> Flow
                 'g' => flags.global = true,
                 'n' if command == "export" => flags.off.push('x'),
                 'a' | 'A' | 'i' | 'l' | 'n' | 'r' | 't' | 'u' | 'x' | 'I' => {
-                    if text.starts_with('-') { flags.on.push(letter) } else { flags.off.push(letter) }
+                    if text.starts_with('-') {
+                        flags.on.push(letter)
+                    } else {
+                        flags.off.push(letter)
+                    }
                 }
                 _ => return Ok(shell.bad_option(command, letter)),
             }

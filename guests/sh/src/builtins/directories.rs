@@ -22,8 +22,7 @@ fn normalize(path: &str) -> String {
 impl Shell {
     /// Changes the directory and the variables that tell about it.
     fn change_directory(&mut self, path: &str, physical: bool) -> Result<(), sys::Errno> {
-        let logical =
-            if path.starts_with('/') { normalize(path) } else { normalize(&format!("{}/{path}", self.cwd)) };
+        let logical = if path.starts_with('/') { normalize(path) } else { normalize(&format!("{}/{path}", self.cwd)) };
         let target = if physical { path.to_owned() } else { logical.clone() };
         match sys::chdir(text::encode(&target)) {
             Ok(()) => {}
@@ -139,7 +138,8 @@ pub fn pwd(shell: &mut Shell, arguments: &[String]) -> Flow<i32> {
         Err(letter) => return Ok(shell.bad_option("pwd", letter)),
     };
     let physical = found.last().map_or(shell.options.physical, |o| o.0 == 'P');
-    let path = if physical { sys::getcwd().map_or_else(|_| shell.cwd.clone(), text::decode_vec) } else { shell.cwd.clone() };
+    let path =
+        if physical { sys::getcwd().map_or_else(|_| shell.cwd.clone(), text::decode_vec) } else { shell.cwd.clone() };
     Ok(shell.print(&format!("{path}\n")))
 }
 

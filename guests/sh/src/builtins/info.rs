@@ -34,7 +34,9 @@ pub fn type_(shell: &mut Shell, arguments: &[String]) -> Flow<i32> {
             if KEYWORDS.contains(&name.as_str()) && !path_only {
                 texts.push(if short { "keyword".to_owned() } else { format!("{name} is a shell keyword") });
             }
-            if !has('f') && let Some(function) = shell.functions.get(name).cloned() {
+            if !has('f')
+                && let Some(function) = shell.functions.get(name).cloned()
+            {
                 if !path_only {
                     texts.push(if short {
                         "function".to_owned()
@@ -48,7 +50,11 @@ pub fn type_(shell: &mut Shell, arguments: &[String]) -> Flow<i32> {
             }
             if is_builtin(name) {
                 if !path_only {
-                    let kind = if SPECIAL.contains(&name.as_str()) && shell.options.posix { "special shell builtin" } else { "shell builtin" };
+                    let kind = if SPECIAL.contains(&name.as_str()) && shell.options.posix {
+                        "special shell builtin"
+                    } else {
+                        "shell builtin"
+                    };
                     texts.push(if short { "builtin".to_owned() } else { format!("{name} is a {kind}") });
                 } else if !all {
                     continue;

@@ -88,14 +88,13 @@ pub fn is_declaration(name: &str) -> bool {
     matches!(name, "declare" | "typeset" | "local" | "export" | "readonly")
 }
 
+/// Is the options of a command, each with its value, and the arguments after them.
+type Parsed<'a> = (Vec<(char, String)>, &'a [String]);
+
 /// Splits single-letter options off the arguments; `with_value` lists those that take the next text.
 ///
 /// The inner error is the offending letter.
-pub fn options<'a>(
-    arguments: &'a [String],
-    allowed: &str,
-    with_value: &str,
-) -> Result<(Vec<(char, String)>, &'a [String]), char> {
+pub fn options<'a>(arguments: &'a [String], allowed: &str, with_value: &str) -> Result<Parsed<'a>, char> {
     let mut found = Vec::new();
     let mut at = 1;
     while let Some(argument) = arguments.get(at) {
@@ -105,8 +104,7 @@ pub fn options<'a>(
         }
         let Some(letters) = argument.strip_prefix('-').filter(|letters| !letters.is_empty()) else { break };
         at += 1;
-        let mut chars = letters.char_indices();
-        while let Some((offset, letter)) = chars.next() {
+        for (offset, letter) in letters.char_indices() {
             if with_value.contains(letter) {
                 let inline = &letters[offset + letter.len_utf8()..];
                 let value = if inline.is_empty() {

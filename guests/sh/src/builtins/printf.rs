@@ -8,7 +8,6 @@ use crate::text;
 
 /// Is one `%` of a format.
 #[derive(Debug, Default, Clone)]
-#[expect(clippy::struct_excessive_bools, reason = "they are the independent flags of a conversion")]
 struct Spec {
     left: bool,
     zero: bool,
@@ -436,7 +435,17 @@ fn escape_end(source: &str) -> usize {
 pub fn format_time(pattern: &str, seconds: i64) -> String {
     const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
     const MONTHS: [&str; 12] = [
-        "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
         "December",
     ];
     let days = seconds.div_euclid(86400);

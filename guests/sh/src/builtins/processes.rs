@@ -193,7 +193,9 @@ impl Shell {
     pub fn report_jobs(&mut self) {
         self.jobs.poll();
         let mut text = String::new();
-        for job in self.jobs.all().iter_mut().filter(|j| !j.reported && j.number > 0 && matches!(j.state, JobState::Done(_))) {
+        for job in
+            self.jobs.all().iter_mut().filter(|j| !j.reported && j.number > 0 && matches!(j.state, JobState::Done(_)))
+        {
             job.reported = true;
             text.push_str(&job_line(job, '+', false));
         }
@@ -372,7 +374,8 @@ pub fn trap(shell: &mut Shell, arguments: &[String]) -> Flow<i32> {
         return Ok(shell.print(&text));
     }
     // A number first, or only one word, means that the signals get back their default.
-    let resets = rest[0] == "-" || rest.len() == 1 || rest[0].bytes().all(|b| b.is_ascii_digit()) && !rest[0].is_empty();
+    let resets =
+        rest[0] == "-" || rest.len() == 1 || rest[0].bytes().all(|b| b.is_ascii_digit()) && !rest[0].is_empty();
     let (command, names) = if resets {
         (None, if rest[0] == "-" { &rest[1..] } else { rest })
     } else {

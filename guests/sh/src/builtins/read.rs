@@ -61,7 +61,9 @@ pub fn read(shell: &mut Shell, arguments: &[String]) -> Flow<i32> {
             _ => {}
         }
     }
-    if let Some(name) = names.iter().find(|n| !crate::variables::is_name(n) && crate::parameters::split_element(n).is_none()) {
+    if let Some(name) =
+        names.iter().find(|n| !crate::variables::is_name(n) && crate::parameters::split_element(n).is_none())
+    {
         shell.error(format_args!("read: `{name}': not a valid identifier"));
         return Ok(1);
     }
@@ -141,7 +143,8 @@ fn read_line(shell: &mut Shell, request: &Request) -> Flow<Line> {
             continue;
         }
         partial.push(byte);
-        let protected = std::mem::take(&mut escaped) || (!fresh && line.chars.last().is_some_and(|c| c.1) && partial.len() > 1);
+        let protected =
+            std::mem::take(&mut escaped) || (!fresh && line.chars.last().is_some_and(|c| c.1) && partial.len() > 1);
         fresh = partial.len() == 1;
         let wanted = match partial[0] {
             0xC2..=0xDF => 2,
@@ -232,7 +235,9 @@ fn split(chars: &[(char, bool)], ifs: &str, most: usize) -> Vec<String> {
         let end = (at..chars.len()).find(|i| is_delimiter(&chars[*i])).unwrap_or(chars.len());
         fields.push(chars[at..end].iter().map(|c| c.0).collect());
         at = skip_blanks(end);
-        if chars.get(at).is_some_and(|c| is_delimiter(c) && !is_blank(c)) && (at > end || chars.get(end).is_some_and(|c| !is_blank(c))) {
+        if chars.get(at).is_some_and(|c| is_delimiter(c) && !is_blank(c))
+            && (at > end || chars.get(end).is_some_and(|c| !is_blank(c)))
+        {
             at = skip_blanks(at + 1);
         }
     }

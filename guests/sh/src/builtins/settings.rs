@@ -143,7 +143,9 @@ pub fn unset(shell: &mut Shell, arguments: &[String]) -> Flow<i32> {
         }
         if let Some((base, index)) = crate::parameters::split_element(name) {
             let base = shell.resolve(base);
-            if matches!(index, "@" | "*") && !matches!(shell.vars.get(&base).map(|v| &v.value), Some(crate::variables::Value::Assoc(_))) {
+            if matches!(index, "@" | "*")
+                && !matches!(shell.vars.get(&base).map(|v| &v.value), Some(crate::variables::Value::Assoc(_)))
+            {
                 status = status.max(shell.unset(&base));
             } else {
                 status = status.max(shell.unset_element(&base, index)?);

@@ -138,7 +138,8 @@ impl Shell {
             Errno::AGAIN | Errno::NOMEM => self.fork_error(errno).map(|never| match never {}),
             _ => {
                 let directory = errno == Errno::ACCES
-                    && sys::mode(text::encode(name), true).is_ok_and(|m| m & sys::file_type::MASK == sys::file_type::DIR);
+                    && sys::mode(text::encode(name), true)
+                        .is_ok_and(|m| m & sys::file_type::MASK == sys::file_type::DIR);
                 if directory {
                     self.error(format_args!("{name}: Is a directory"));
                 } else {

@@ -32,7 +32,8 @@ impl Shell {
         if self.options.noexec && !self.interactive {
             return Ok(0);
         }
-        let status = if item.background { self.start_background(&item.and_or)? } else { self.run_and_or(&item.and_or)? };
+        let status =
+            if item.background { self.start_background(&item.and_or)? } else { self.run_and_or(&item.and_or)? };
         self.status = status;
         self.run_pending_traps()?;
         Ok(status)

@@ -15,7 +15,11 @@ const PIPE_ROOM: usize = 4096;
 enum Started {
     Process(Pid),
     /// It ran in this process; its output is still to be written.
-    Output { bytes: Vec<u8>, to: Fd, status: i32 },
+    Output {
+        bytes: Vec<u8>,
+        to: Fd,
+        status: i32,
+    },
     Done(i32),
 }
 

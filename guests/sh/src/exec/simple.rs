@@ -57,7 +57,12 @@ impl Shell {
     }
 
     /// Runs something with the redirections and temporary assignments of a command.
-    fn around(&mut self, simple: &Simple, arguments: &[String], run: impl FnOnce(&mut Shell) -> Flow<i32>) -> Flow<i32> {
+    fn around(
+        &mut self,
+        simple: &Simple,
+        arguments: &[String],
+        run: impl FnOnce(&mut Shell) -> Flow<i32>,
+    ) -> Flow<i32> {
         let undo = match self.apply_redirects(&simple.redirects)? {
             Ok(undo) => undo,
             Err(status) => return Ok(status),

@@ -134,7 +134,12 @@ impl Shell {
     fn expand_part(&mut self, part: &Part, context: Context, pieces: &mut Vec<Piece>) -> Flow<()> {
         match part {
             Part::Text(text) => {
-                pieces.push(Piece { text: text.clone(), quoted: context.quoted, split: context.split_text, separator: false });
+                pieces.push(Piece {
+                    text: text.clone(),
+                    quoted: context.quoted,
+                    split: context.split_text,
+                    separator: false,
+                });
             }
             Part::Quoted { text, .. } => pieces.push(Piece::quoted(text)),
             Part::Double(parts) => {
@@ -170,9 +175,7 @@ impl Shell {
             "+" => Some(self.cwd.clone()),
             "-" => self.get("OLDPWD"),
             "root" => Some("/root".to_owned()),
-            number if number.parse::<usize>().is_ok() || number.starts_with(['+', '-']) => {
-                self.stack_entry(number)
-            }
+            number if number.parse::<usize>().is_ok() || number.starts_with(['+', '-']) => self.stack_entry(number),
             _ => None,
         };
         found.unwrap_or_else(|| format!("~{name}"))

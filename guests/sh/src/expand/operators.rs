@@ -1,8 +1,8 @@
 //! The operators of `${..}` that change a value.
 
+use super::Context;
 use super::fields::Piece;
 use super::parameter::Fetched;
-use super::Context;
 use crate::glob::Pattern;
 use crate::shell::{Flow, Shell, Unwind};
 use crate::syntax::ast::{CaseKind, Index, Name, Op, Parameter, ReplaceKind, Word};

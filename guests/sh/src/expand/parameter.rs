@@ -1,7 +1,7 @@
 //! `$name` and `${..}`: finding the value, and the operators that test it.
 
-use super::fields::{self, Piece};
 use super::Context;
+use super::fields::{self, Piece};
 use crate::shell::{Flow, Shell, Unwind};
 use crate::syntax::ast::{Index, Name, Op, Parameter, TestOp, Word};
 use crate::variables::Value;
@@ -41,7 +41,11 @@ impl Shell {
             return self.expand_test(&name, index.as_ref(), fetched, (*kind, *colon, word), context, pieces);
         }
         if self.options.nounset && matches!(fetched, Fetched::One(None)) && !matches!(name, Name::Special('@' | '*')) {
-            let shown = if matches!(p.op, Op::None | Op::Length) { shown_name(&name, index.as_ref()) } else { shown_name(&name, None) };
+            let shown = if matches!(p.op, Op::None | Op::Length) {
+                shown_name(&name, index.as_ref())
+            } else {
+                shown_name(&name, None)
+            };
             let sigil = if matches!(name, Name::Positional(_)) { "$" } else { "" };
             self.error(format_args!("{sigil}{shown}: unbound variable"));
             return Err(self.fatal());
@@ -169,9 +173,7 @@ impl Shell {
             text => match crate::parameters::split_element(text) {
                 Some((name, "@")) => Some((Name::Variable(name.to_owned()), Some(Index::At))),
                 Some((name, "*")) => Some((Name::Variable(name.to_owned()), Some(Index::Star))),
-                Some((name, index)) => {
-                    Some((Name::Variable(name.to_owned()), Some(Index::Word(Word::literal(index)))))
-                }
+                Some((name, index)) => Some((Name::Variable(name.to_owned()), Some(Index::Word(Word::literal(index))))),
                 None if crate::variables::is_name(text) => Some((Name::Variable(text.to_owned()), None)),
                 None => None,
             },

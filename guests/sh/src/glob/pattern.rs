@@ -129,7 +129,8 @@ impl Pattern {
             }
             Node::Any => at < text.len() && self.walk(rest, text, at + 1, done),
             Node::Class { negated, items } => {
-                text.get(at).is_some_and(|c| self.in_class(items, *c) != *negated) && self.walk(rest, text, at + 1, done)
+                text.get(at).is_some_and(|c| self.in_class(items, *c) != *negated)
+                    && self.walk(rest, text, at + 1, done)
             }
             Node::Star => {
                 if rest.is_empty() {
@@ -157,8 +158,7 @@ impl Pattern {
     ) -> bool {
         match kind {
             '!' => (at..=text.len()).rev().any(|end| {
-                let matched =
-                    choices.iter().any(|choice| self.walk(choice, &text[..end], at, &mut |stop| stop == end));
+                let matched = choices.iter().any(|choice| self.walk(choice, &text[..end], at, &mut |stop| stop == end));
                 !matched && self.walk(rest, text, end, done)
             }),
             '@' | '?' => {
@@ -181,7 +181,11 @@ impl Pattern {
         let more = choices.iter().any(|choice| {
             // A round that takes nothing would repeat for ever.
             self.walk(choice, text, at, &mut |end| {
-                if end > at { self.repeat(choices, rest, text, end, true, done) } else { self.walk(rest, text, end, done) }
+                if end > at {
+                    self.repeat(choices, rest, text, end, true, done)
+                } else {
+                    self.walk(rest, text, end, done)
+                }
             })
         });
         more || (may_end && self.walk(rest, text, at, done))

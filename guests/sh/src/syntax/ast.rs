@@ -88,7 +88,11 @@ pub enum AssignedValue {
 pub enum Element {
     Word(Word),
     /// `[index]=word`, `[index]+=word`
-    Keyed { index: Word, append: bool, value: Word },
+    Keyed {
+        index: Word,
+        append: bool,
+        value: Word,
+    },
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -111,13 +115,36 @@ pub struct Compound {
 pub enum CompoundKind {
     Group(List),
     Subshell(List),
-    If { branches: Vec<(List, List)>, otherwise: Option<List> },
-    While { condition: List, body: List, until: bool },
+    If {
+        branches: Vec<(List, List)>,
+        otherwise: Option<List>,
+    },
+    While {
+        condition: List,
+        body: List,
+        until: bool,
+    },
     /// Without words it goes over the positional parameters.
-    For { name: String, words: Option<Vec<Word>>, body: List },
-    Select { name: String, words: Option<Vec<Word>>, body: List },
-    ArithFor { init: Word, condition: Word, step: Word, body: List },
-    Case { word: Word, arms: Vec<Arm> },
+    For {
+        name: String,
+        words: Option<Vec<Word>>,
+        body: List,
+    },
+    Select {
+        name: String,
+        words: Option<Vec<Word>>,
+        body: List,
+    },
+    ArithFor {
+        init: Word,
+        condition: Word,
+        step: Word,
+        body: List,
+    },
+    Case {
+        word: Word,
+        arms: Vec<Arm>,
+    },
     Arith(Word),
     Test(Test),
 }
@@ -176,7 +203,10 @@ pub enum RedirectKind {
     DupIn(Word),
     DupOut(Word),
     /// `&>`, `&>>`
-    Both { word: Word, append: bool },
+    Both {
+        word: Word,
+        append: bool,
+    },
     HereString(Word),
     /// The body is read after the line that holds the operator has been parsed.
     HereDoc(Rc<RefCell<HereDoc>>),
@@ -202,7 +232,10 @@ pub enum Part {
     /// Unquoted text.
     Text(String),
     /// Text that quotes or a backslash protect, and the source that says how.
-    Quoted { text: String, source: Quotes },
+    Quoted {
+        text: String,
+        source: Quotes,
+    },
     /// `".."`
     Double(Vec<Part>),
     /// `~`, `~+`, `~-`, `~name` at the start of a word
@@ -212,7 +245,10 @@ pub enum Part {
     Command(Rc<CommandText>),
     Arith(Word),
     /// `<(..)` and `>(..)`
-    Process { input: bool, command: Rc<CommandText> },
+    Process {
+        input: bool,
+        command: Rc<CommandText>,
+    },
 }
 
 // Words are compared to find literal ones only; commands in them never count as equal.
@@ -270,18 +306,43 @@ pub enum Op {
     /// `${#x}`
     Length,
     /// `:-` and its like
-    Test { kind: TestOp, colon: bool, word: Word },
-    RemovePrefix { longest: bool, pattern: Word },
-    RemoveSuffix { longest: bool, pattern: Word },
-    Replace { kind: ReplaceKind, pattern: Word, with: Word },
-    Substring { offset: Word, length: Option<Word> },
-    Case { kind: CaseKind, all: bool, pattern: Option<Word> },
+    Test {
+        kind: TestOp,
+        colon: bool,
+        word: Word,
+    },
+    RemovePrefix {
+        longest: bool,
+        pattern: Word,
+    },
+    RemoveSuffix {
+        longest: bool,
+        pattern: Word,
+    },
+    Replace {
+        kind: ReplaceKind,
+        pattern: Word,
+        with: Word,
+    },
+    Substring {
+        offset: Word,
+        length: Option<Word>,
+    },
+    Case {
+        kind: CaseKind,
+        all: bool,
+        pattern: Option<Word>,
+    },
     /// `@Q` and its like
     Transform(char),
     /// `${!prefix*}`
-    Names { star: bool },
+    Names {
+        star: bool,
+    },
     /// `${!array[@]}`
-    Keys { star: bool },
+    Keys {
+        star: bool,
+    },
     /// Something that is an error only when it is reached.
     Bad,
 }

@@ -129,7 +129,8 @@ fn sequence(inside: &[Unit]) -> Option<Vec<Vec<Unit>>> {
     let step = if step == 0 { 1 } else { step.checked_abs()? };
     let units = |text: String| -> Vec<Unit> { text.chars().map(Unit::Char).collect() };
     if let (Ok(a), Ok(b)) = (first.parse::<i64>(), last.parse::<i64>()) {
-        let padded = |text: &str| text.trim_start_matches('-').starts_with('0') && text.trim_start_matches('-').len() > 1;
+        let padded =
+            |text: &str| text.trim_start_matches('-').starts_with('0') && text.trim_start_matches('-').len() > 1;
         let width = if padded(first) || padded(last) { first.len().max(last.len()) } else { 0 };
         return Some(range(a, b, step)?.into_iter().map(|n| units(format!("{n:0width$}"))).collect());
     }

@@ -322,8 +322,8 @@ impl Parser<'_> {
         let operator = match self.operator() {
             operator @ ("<" | ">") => operator.to_owned(),
             _ => match self.peek_keyword() {
-                operator @ ("=" | "==" | "!=" | "=~" | "-eq" | "-ne" | "-lt" | "-le" | "-gt" | "-ge" | "-ef" | "-nt"
-                | "-ot") => operator.to_owned(),
+                operator @ ("=" | "==" | "!=" | "=~" | "-eq" | "-ne" | "-lt" | "-le" | "-gt" | "-ge" | "-ef"
+                | "-nt" | "-ot") => operator.to_owned(),
                 _ => return Ok(Test::Word(left)),
             },
         };

@@ -63,13 +63,7 @@ impl Parser<'_> {
                 // It is an error, but only if the command runs.
                 (self.pos, self.line) = (start, line);
                 self.parts(Stop::At(b'}', b'}'), quoted)?;
-                Parameter {
-                    name: Name::Special('?'),
-                    index: None,
-                    indirect: false,
-                    op: Op::Bad,
-                    text: String::new(),
-                }
+                Parameter { name: Name::Special('?'), index: None, indirect: false, op: Op::Bad, text: String::new() }
             }
         };
         if self.peek() != Some(b'}') {
@@ -94,7 +88,9 @@ impl Parser<'_> {
         }
         let mut indirect = false;
         if self.peek() == Some(b'!')
-            && self.peek_at(1).is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'@' | b'*' | b'#' | b'?'))
+            && self
+                .peek_at(1)
+                .is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'@' | b'*' | b'#' | b'?'))
         {
             self.pos += 1;
             indirect = true;

@@ -16,7 +16,8 @@ impl Parser<'_> {
         let operator = if matches!(self.peek(), Some(b'<' | b'>' | b'&')) { self.operator() } else { "" };
         // `<(` and `>(` start a word.
         let substitution = matches!(operator, "<" | ">") && self.peek_at(1) == Some(b'(');
-        if substitution || !matches!(operator, "<" | ">" | ">>" | "<>" | ">|" | "<&" | ">&" | "&>" | "&>>" | "<<<" | "<<" | "<<-")
+        if substitution
+            || !matches!(operator, "<" | ">" | ">>" | "<>" | ">|" | "<&" | ">&" | "&>" | "&>>" | "<<<" | "<<" | "<<-")
             || (fd.is_some() && operator.starts_with('&'))
         {
             self.pos = start;
@@ -142,11 +143,8 @@ fn plain_text(parts: &[Part], text: &mut String) {
 
 /// Adds the `2>&1` that `|&` stands for.
 pub fn add_error_to_output(command: &mut Command) {
-    let redirect = Redirect {
-        fd: Some(RedirectFd::Number(2)),
-        kind: RedirectKind::DupOut(Word::literal("1")),
-        line: 0,
-    };
+    let redirect =
+        Redirect { fd: Some(RedirectFd::Number(2)), kind: RedirectKind::DupOut(Word::literal("1")), line: 0 };
     match command {
         Command::Simple(simple) => simple.redirects.push(redirect),
         Command::Compound(compound) => {
