@@ -31,15 +31,12 @@ impl Interp<'_> {
             Expr::AppendTo(var, parts) => self.append(*var, parts)?,
             Expr::Update(op, place, value) => {
                 let right = self.eval(value)?.to_number();
-                let left = self.load(place)?.to_number();
-                let value = Value::Number(calculate(*op, left, right)?);
-                self.assign(place, value.clone())?;
-                value
+                let (_, new) = self.update(place, |left| calculate(*op, left, right))?;
+                Value::Number(new)
             }
             Expr::Step { place, prefix, by } => {
-                let old = self.load(place)?.to_number();
-                self.assign(place, Value::Number(old + by))?;
-                Value::Number(if *prefix { old + by } else { old })
+                let (old, new) = self.update(place, |old| Ok(old + by))?;
+                Value::Number(if *prefix { new } else { old })
             }
             Expr::Binary(op, left, right) => {
                 let left = self.eval(left)?.to_number();
@@ -193,6 +190,39 @@ impl Interp<'_> {
             Cell::Scalar(value) => Ok(value.clone()),
             Cell::Array(_) => Err("attempt to use an array in a scalar context".into()),
         }
+    }
+
+    /// Changes the number in a place; returns the old and the new one.
+    fn update(&mut self, place: &Place, change: impl FnOnce(f64) -> Result<f64, Fatal>) -> Result<(f64, f64), Fatal> {
+        match place {
+            Place::Var(var @ (Var::Global(_) | Var::Local(_))) => {
+                if let Cell::Scalar(value) = self.cell(*var) {
+                    let old = value.to_number();
+                    let new = change(old)?;
+                    *value = Value::Number(new);
+                    return Ok((old, new));
+                }
+            }
+            Place::Element(array, indices) => {
+                let key = self.key(indices)?;
+                let array = self.array(*array)?;
+                let mut array = array.borrow_mut();
+                if let Some(value) = array.get_mut(key.as_slice()) {
+                    let old = value.to_number();
+                    let new = change(old)?;
+                    *value = Value::Number(new);
+                    return Ok((old, new));
+                }
+                let new = change(0.0)?;
+                array.insert(Key(key), Value::Number(new));
+                return Ok((0.0, new));
+            }
+            _ => {}
+        }
+        let old = self.load(place)?.to_number();
+        let new = change(old)?;
+        self.assign(place, Value::Number(new))?;
+        Ok((old, new))
     }
 
     fn field_index(&mut self, index: &Expr) -> Result<usize, Fatal> {
@@ -359,6 +389,16 @@ fn calculate(op: Op, left: f64, right: f64) -> Result<f64, Fatal> {
         Op::Div if right == 0.0 => return Err("division by zero".into()),
         Op::Mod if right == 0.0 => return Err("division by zero in %".into()),
         Op::Div => left / right,
+        // What most remainders are of, and an integer's is much faster.
+        Op::Mod
+            if left.fract() == 0.0
+                && right.fract() == 0.0
+                && left.abs() < 9e15
+                && right.abs() < 9e15
+                && left >= 0.0 =>
+        {
+            (left as i64 % right as i64) as f64
+        }
         Op::Mod => left % right,
         Op::Pow => left.powf(right),
     })

@@ -14,11 +14,17 @@ pub enum Separator {
     Nothing,
 }
 
+/// A field: a part of the record's text until somebody asks for it or sets it.
+enum Field {
+    Part(usize, usize),
+    Value(Value),
+}
+
 /// The record.
 pub struct Record {
     whole: Str,
-    /// The fields from `$1` on, as far as `is_split`.
-    fields: Vec<Value>,
+    /// The fields from `$1` on, if `is_split`.
+    fields: Vec<Field>,
     is_split: bool,
     /// Whether a field was set since `whole` was made.
     is_stale: bool,
@@ -36,7 +42,7 @@ impl Record {
         self.is_stale = false;
     }
 
-    /// Makes room for the next record and returns it, to be given to `set`.
+    /// Gives up the record's room, for the next record.
     pub fn take_buffer(&mut self) -> Vec<u8> {
         let whole = std::mem::take(&mut self.whole);
         Rc::try_unwrap(whole).unwrap_or_default()
@@ -45,12 +51,19 @@ impl Record {
     /// Returns `$0`.
     pub fn whole(&mut self, ofs: &[u8], convfmt: &[u8]) -> Str {
         if std::mem::take(&mut self.is_stale) {
-            let mut text = Vec::new();
-            for (index, field) in self.fields.iter().enumerate() {
+            let mut text = Vec::with_capacity(self.whole.len());
+            for (index, field) in self.fields.iter_mut().enumerate() {
                 if index > 0 {
                     text.extend_from_slice(ofs);
                 }
-                field.push_text(convfmt, &mut text);
+                match field {
+                    Field::Part(start, end) => {
+                        let moved = text.len();
+                        text.extend_from_slice(&self.whole[*start..*end]);
+                        *field = Field::Part(moved, text.len());
+                    }
+                    Field::Value(value) => value.push_text(convfmt, &mut text),
+                }
             }
             self.whole = Rc::new(text);
         }
@@ -63,8 +76,12 @@ impl Record {
         }
         self.is_split = true;
         self.fields.clear();
-        let fields = &mut self.fields;
-        split(&self.whole, separator, newline_splits, |field, _| fields.push(Value::input(field)));
+        let (whole, fields) = (&self.whole, &mut self.fields);
+        let origin = whole.as_ptr() as usize;
+        split(whole, separator, newline_splits, |field, _| {
+            let start = field.as_ptr() as usize - origin;
+            fields.push(Field::Part(start, start + field.len()));
+        });
     }
 
     /// Returns how many fields there are. The record must be split.
@@ -73,22 +90,30 @@ impl Record {
     }
 
     /// Returns a field, from 1 on. The record must be split.
-    pub fn field(&self, index: usize) -> Value {
-        self.fields.get(index - 1).cloned().unwrap_or_default()
+    pub fn field(&mut self, index: usize) -> Value {
+        match self.fields.get_mut(index - 1) {
+            None => Value::Unset,
+            Some(Field::Value(value)) => value.clone(),
+            Some(Field::Part(start, end)) => {
+                let value = Value::input(&self.whole[*start..*end]);
+                self.fields[index - 1] = Field::Value(value.clone());
+                value
+            }
+        }
     }
 
     /// Sets a field, from 1 on. The record must be split.
     pub fn set_field(&mut self, index: usize, value: Value) {
         if index > self.fields.len() {
-            self.fields.resize_with(index, || Value::Input(Str::default()));
+            self.set_count(index);
         }
-        self.fields[index - 1] = value;
+        self.fields[index - 1] = Field::Value(value);
         self.is_stale = true;
     }
 
     /// Sets how many fields there are. The record must be split.
     pub fn set_count(&mut self, count: usize) {
-        self.fields.resize_with(count, || Value::Input(Str::default()));
+        self.fields.resize_with(count, || Field::Value(Value::Input(Str::default())));
         self.is_stale = true;
     }
 }
