@@ -4,6 +4,9 @@
 //! leftmost *first* alternative, a second, anchored automaton finds how long the *longest* match at that place is, where
 //! the two can differ. A back-tracking matcher of our own does what no automaton can (back-references, look-around),
 //! and finds the groups of a match that had to be made longer.
+//!
+//! What differs from POSIX: where alternatives let the same longest match be divided in several ways, its groups are those
+//! of the alternative written first and not of the longest one, so that `(a|ab)(c|bcd)` divides `abcd` as `a` and `bcd`.
 
 mod ast;
 mod bracket;

@@ -74,7 +74,7 @@ impl Parser {
     }
 
     fn repeated(&mut self, mut node: Node) -> Result<Node, Error> {
-        loop {
+        for _ in 0..super::MAX_DEPTH {
             let start = self.cursor.position();
             let (min, max) = match self.cursor.peek() {
                 Some('*') => (0, None),
@@ -107,6 +107,7 @@ impl Parser {
             };
             node = Node::repeat(node, min, max, greed);
         }
+        Err(Error::new("regular expression is too large"))
     }
 
     fn atom(&mut self) -> Result<Node, Error> {

@@ -76,7 +76,7 @@ impl Parser<'_> {
 
     /// Applies the repetition operators that follow `node`.
     fn repeated(&mut self, mut node: Node) -> Result<Node, Error> {
-        loop {
+        for _ in 0..super::MAX_DEPTH {
             let bounds = if self.cursor.eat("*") {
                 (0, None)
             } else if self.cursor.eat(if self.extended { "+" } else { "\\+" }) {
@@ -111,6 +111,7 @@ impl Parser<'_> {
             }
             node = Node::repeat(node, min, max, Greed::Greedy);
         }
+        Err(Error::new("Regular expression too big"))
     }
 
     fn atom(&mut self, at_start: bool) -> Result<Node, Error> {
