@@ -16,6 +16,12 @@ use crate::text;
 /// The first argument of a shell that is a subshell; the second is the number of the pipe.
 pub const ARGUMENT: &str = "--stillbox-subshell";
 
+/// How many levels of commands a command substitution counts as.
+const SUBSTITUTION_DEPTH: u32 = 16;
+
+/// From this depth on a subshell gets a process of its own, and with it a fresh stack.
+const IN_PROCESS_DEPTH: u32 = 1200;
+
 /// Where the child finds the pipe.
 const STATE_FD: Fd = 252;
 
@@ -51,11 +57,11 @@ struct Parcel {
 impl Shell {
     /// Says what a command needs to run as a subshell.
     pub fn needs(&self, command: &Command) -> Needs {
-        self.needs_command(command, &mut Vec::new())
+        if self.depth > IN_PROCESS_DEPTH { Needs::Process } else { self.needs_command(command, &mut Vec::new()) }
     }
 
     pub fn needs_list(&self, list: &List) -> Needs {
-        self.most(list, &mut Vec::new())
+        if self.depth > IN_PROCESS_DEPTH { Needs::Process } else { self.most(list, &mut Vec::new()) }
     }
 
     fn most(&self, list: &List, seen: &mut Vec<String>) -> Needs {
@@ -175,19 +181,16 @@ impl Shell {
 
     /// Runs `$( )` and returns what it printed, without the newlines at the end.
     pub fn command_substitution(&mut self, command: &CommandText) -> Flow<String> {
-        if self.depth > 400 {
-            self.error("maximum nesting of command substitutions exceeded");
-            return Err(Unwind::Abort(1));
-        }
         let errexit = self.options.errexit;
         if !self.shopts.inherit_errexit {
             self.options.errexit = false;
         }
-        self.depth += 1;
+        // It takes the stack of several commands.
+        self.depth += SUBSTITUTION_DEPTH;
         self.trace_level += 1;
         let result = self.substitution_output(command);
         self.trace_level -= 1;
-        self.depth -= 1;
+        self.depth -= SUBSTITUTION_DEPTH;
         self.options.errexit = errexit;
         let (mut output, status) = result?;
         self.status = status;

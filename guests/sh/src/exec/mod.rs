@@ -16,7 +16,7 @@ use crate::syntax::ast::{AndOr, Command, Connector, Item, List, Pipeline};
 use crate::trap::Trap;
 
 /// How deeply commands may run inside of each other, through functions, `eval` and files; each level takes stack.
-const MAX_DEPTH: u32 = 1200;
+const MAX_DEPTH: u32 = 2400;
 
 impl Shell {
     /// Runs commands one after the other and returns the status of the last.
