@@ -41,10 +41,11 @@ pub(crate) async fn create(engine: &Engine, args: &SandboxArgs) -> anyhow::Resul
 }
 
 fn spec(args: &SandboxArgs) -> anyhow::Result<SandboxSpec> {
-    // A relative directory is below the one that it would be without the option.
-    let working_dir = below(WORKING_DIR, args.workdir.as_deref().unwrap_or("."));
+    let working_dir = working_dir(args);
     let mut spec = SandboxSpec::default().working_dir(&working_dir).terminate_on_drop(true);
     spec.image = args.image.clone();
+    // Whoever starts a program tells it where it is, as shells do: under WASI, that is the only way to know.
+    spec.env.insert("PWD".into(), working_dir.clone());
     spec.env.extend(args.env.iter().cloned());
     if let Some(bytes) = args.memory {
         spec.limits = Limits { memory_bytes: bytes, process_memory_bytes: bytes, ..Limits::default() };
@@ -55,6 +56,11 @@ fn spec(args: &SandboxArgs) -> anyhow::Result<SandboxSpec> {
         spec.mounts.push(Mount { host_path, guest_path, writable: mount.writable });
     }
     Ok(spec)
+}
+
+/// Returns the directory that commands start in. A relative one is below the one that it would be without the option.
+fn working_dir(args: &SandboxArgs) -> String {
+    below(WORKING_DIR, args.workdir.as_deref().unwrap_or("."))
 }
 
 /// Returns a path of the sandbox, made absolute.

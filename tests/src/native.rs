@@ -24,9 +24,19 @@ pub const ENV: [(&str, &str); 3] = [("HOME", "/root"), ("LC_ALL", "C"), ("TZ", "
 ///
 /// If there is no `bash`, without which a comparison would be worth nothing.
 pub fn bash(dir: &Path, args: &[&str]) -> Outcome {
+    bash_with(dir, args, &[])
+}
+
+/// Runs `bash` with these variables beside those of [`ENV`].
+///
+/// # Panics
+///
+/// As [`bash`].
+pub fn bash_with(dir: &Path, args: &[&str], env: &[(&str, &str)]) -> Outcome {
     let mut command = Command::new("bash");
     command.args(args).current_dir(dir).stdin(Stdio::null());
-    command.env_clear().envs(ENV).env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command.env_clear().envs(ENV).envs(env.iter().copied());
+    command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
     let output = command.output().expect("bash is installed: the tests compare with it");
     let status = output.status;
     let code = status.code().or_else(|| Some(-status.signal()?)).expect("a process ends with a code or by a signal");

@@ -42,13 +42,16 @@ fn compare(path: &Path) -> Result<(), String> {
     let script = fs::read_to_string(path).expect("a script is text");
     let dir = tempfile::tempdir().expect("a temporary directory can be made");
     fs::write(dir.path().join(name), &script).expect("the script can be written");
-    let expected = native::bash(dir.path(), &[name]);
+    // Characters are counted by the script's own encoding, not by bytes.
+    let locale = ("LC_ALL", "C.UTF-8");
+    let expected = native::bash_with(dir.path(), &[name], &[locale]);
 
     let result = test(async {
         let sandbox = sandbox().await;
         sandbox.write(&format!("/work/{name}"), script).await.expect("the script can be written");
         let command = Command::new("bash").arg(name).working_dir("/work").timeout(Duration::from_secs(30));
-        sandbox.ran(native::ENV.into_iter().fold(command, |command, (key, value)| command.env(key, value))).await
+        let env = native::ENV.into_iter().chain([locale]);
+        sandbox.ran(env.fold(command, |command, (key, value)| command.env(key, value))).await
     });
     if (result.exit_code, &*result.stdout_bytes) == (expected.code, &*expected.stdout) {
         return Ok(());

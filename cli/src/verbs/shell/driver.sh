@@ -1,15 +1,15 @@
 # The shell of `stillbox shell`. It reads commands line by line and runs them, so variables, functions and the directory
 # last from one to the next. Before each line it tells the host, in a sequence that no terminal shows, whether it wants a
 # new command or more of one, and where it is.
-__sb_mark=$1 __sb_state=$2 __sb_abort=$(printf '\003')
-set --
 exec 9>&2
 trap : INT
-__sb_status=0 __sb_text=
-if [ -r "$__sb_state" ]; then
-    . "$__sb_state" 2>/dev/null
-    rm -f "$__sb_state"
+if [ -r "$2" ]; then
+    # What the last shell left. Some of its variables can't be set, and are there anyway.
+    . "$2" 2>/dev/null
+    rm -f "$2"
 fi
+__sb_mark=$1 __sb_state=$2 __sb_abort=$(printf '\003') __sb_options= __sb_status=0 __sb_text=
+set --
 
 # Sets $? for the next command to what the last one left.
 __sb_last() { return "$__sb_status"; }
@@ -47,9 +47,10 @@ while :; do
         __sb_status=2 __sb_text=
         ;;
     *)
-        __sb_last
-        eval "$__sb_text"
-        __sb_status=$? __sb_text=
+        case $__sb_options in *e*) set -e ;; esac
+        case $__sb_options in *x*) set -x ;; esac
+        __sb_last || eval "$__sb_text"
+        { __sb_status=$? __sb_options=$- __sb_text=; set +ex; } 2>/dev/null
         ;;
     esac
 done

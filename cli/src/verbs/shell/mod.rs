@@ -136,6 +136,11 @@ impl Session {
             tokio::select! {
                 biased;
                 Some(prompt) = self.prompts.recv() => {
+                    if self.goes_on {
+                        // It doesn't know yet that its input has ended.
+                        self.cwd = prompt.cwd;
+                        continue;
+                    }
                     self.screen.begin_line()?;
                     return Ok(Next::Prompt(prompt));
                 }
