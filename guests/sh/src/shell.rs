@@ -1,6 +1,6 @@
 //! The state of a shell.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use stillbox_sys::{self as sys, Fd, Pid};
 
 use crate::jobs::Jobs;
-use crate::syntax::ast::Function;
+use crate::syntax::ast::{Command, Function};
 use crate::text;
 use crate::trap::Trap;
 use crate::variables::{Variable, Variables};
@@ -182,6 +182,8 @@ pub struct Call {
 pub struct State {
     pub vars: Variables,
     pub functions: Rc<BTreeMap<String, Rc<Function>>>,
+    /// The names of those that programs get, for the shells among them.
+    pub exported_functions: BTreeSet<String>,
     pub options: Options,
     pub shopts: Shopts,
     pub params: Rc<Vec<String>>,
@@ -270,6 +272,7 @@ impl Shell {
         let state = State {
             vars: Variables::default(),
             functions: Rc::default(),
+            exported_functions: BTreeSet::new(),
             options: Options::default(),
             shopts: Shopts::default(),
             params: Rc::default(),
@@ -318,7 +321,9 @@ impl Shell {
     fn import_environment(&mut self) {
         for (name, value) in std::env::vars_os() {
             let name = text::decode(name.as_encoded_bytes());
-            if crate::variables::is_name(&name) {
+            if let Some(function) = name.strip_prefix("BASH_FUNC_").and_then(|name| name.strip_suffix("%%")) {
+                self.import_function(function, &text::decode(value.as_encoded_bytes()));
+            } else if name != "_" && crate::variables::is_name(&name) {
                 let mut variable = Variable::scalar(text::decode(value.as_encoded_bytes()));
                 variable.attributes.exported = true;
                 self.vars.insert(&name, variable);
@@ -351,6 +356,19 @@ impl Shell {
             if self.vars.get(name).is_none() {
                 self.vars.insert(name, Variable::scalar(value));
             }
+        }
+    }
+
+    /// Defines a function that another shell exported. Anything else after its body is not run.
+    fn import_function(&mut self, name: &str, body: &str) {
+        let source = format!("{name} {body}");
+        let mut parser = crate::syntax::Parser::new(&source, 1, "environment");
+        if let Ok(Some(list)) = parser.next_command()
+            && let [item] = list.as_slice()
+            && let [Command::Function(function)] = item.and_or.first.commands.as_slice()
+        {
+            Rc::make_mut(&mut self.functions).insert(name.to_owned(), Rc::clone(function));
+            self.exported_functions.insert(name.to_owned());
         }
     }
 

@@ -218,11 +218,20 @@ fn functions(shell: &mut Shell, names: &[Declared], flags: &Flags) -> Flow<i32> 
     let mut status = 0;
     for declared in names {
         match shell.functions.get(&declared.name).cloned() {
-            // Functions are not passed to programs, and cannot be protected.
-            Some(_) if flags.has('x') || flags.has('r') => {}
+            Some(_) if flags.has('x') => drop(shell.exported_functions.insert(declared.name.clone())),
+            Some(_) if flags.off.contains(&'x') => drop(shell.exported_functions.remove(&declared.name)),
+            Some(_) if flags.has('r') => {
+                shell.error("readonly: functions cannot be made read-only");
+                status = 1;
+            }
             Some(function) if flags.function_names => drop(shell.print(&format!("{}\n", function.name))),
             Some(function) => drop(shell.print(&crate::syntax::function_text(&function))),
-            None => status = 1,
+            None => {
+                if flags.has('x') {
+                    shell.error(format_args!("export: {}: not a function", declared.name));
+                }
+                status = 1;
+            }
         }
     }
     Ok(status)

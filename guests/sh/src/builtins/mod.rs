@@ -10,6 +10,7 @@ mod printf;
 mod processes;
 mod read;
 mod settings;
+mod time;
 
 use crate::shell::{Flow, Shell};
 

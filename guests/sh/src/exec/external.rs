@@ -118,7 +118,15 @@ impl Shell {
     pub fn environment(&mut self) -> Vec<Vec<u8>> {
         let last = ("_".to_owned(), self.last_argument.clone());
         let pairs = self.vars.environment().into_iter().filter(|(name, _)| name != "_").chain([last]);
-        pairs.map(|(name, value)| text::encode(&format!("{name}={value}"))).collect()
+        let mut environment: Vec<_> = pairs.map(|(name, value)| text::encode(&format!("{name}={value}"))).collect();
+        for name in &self.exported_functions {
+            if let Some(function) = self.functions.get(name) {
+                let printed = crate::syntax::function_text(function);
+                let body = printed.strip_prefix(name.as_str()).unwrap_or(&printed).trim();
+                environment.push(text::encode(&format!("BASH_FUNC_{name}%%={body}")));
+            }
+        }
+        environment
     }
 
     /// Tells why a program did not start, and returns the status for that.
