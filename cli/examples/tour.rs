@@ -54,7 +54,7 @@ async fn main() -> anyhow::Result<()> {
     println!("== a script of the shell: what sells best");
     show(sandbox.run(Command::shell(BEST)).await?)?;
     println!("== a Python script: csv, sqlite3, json");
-    show(sandbox.run(Command::shell("python report.py | sort")).await?)?;
+    show(sandbox.run(Command::new("python").arg("report.py")).await?)?;
 
     println!("== what they made, read back");
     let report = sandbox.read_to_string("report.json").await?;

@@ -44,8 +44,6 @@ fn spec(args: &SandboxArgs) -> anyhow::Result<SandboxSpec> {
     let working_dir = working_dir(args);
     let mut spec = SandboxSpec::default().working_dir(&working_dir).terminate_on_drop(true);
     spec.image = args.image.clone();
-    // Whoever starts a program tells it where it is, as shells do: under WASI, that is the only way to know.
-    spec.env.insert("PWD".into(), working_dir.clone());
     spec.env.extend(args.env.iter().cloned());
     if let Some(bytes) = args.memory {
         spec.limits = Limits { memory_bytes: bytes, process_memory_bytes: bytes, ..Limits::default() };

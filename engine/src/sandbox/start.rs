@@ -31,7 +31,7 @@ impl Live {
         let name = command.name.clone();
         let claim = self.jobs.claim(name.as_deref())?;
         let cwd = self.cwd_of(&command)?;
-        let env = self.env_of(&command);
+        let env = self.env_of(&command, &cwd);
         let argument_bytes: usize =
             env.iter().chain(&command.args).chain([&command.program]).map(|arg| arg.len() + 1).sum();
         if argument_bytes > self.table.limits.argument_bytes as usize {
@@ -72,9 +72,16 @@ impl Live {
     }
 
     /// Returns the environment of a command: the sandbox's, with what the command adds.
-    fn env_of(&self, command: &Command) -> Vec<String> {
-        let kept = self.env.iter().filter(|(key, _)| !command.env.contains_key(*key));
-        kept.chain(&command.env).map(|(key, value)| format!("{key}={value}")).collect()
+    ///
+    /// `PWD` is added, as a shell adds it: a program whose C library knows only preview 1 has no other way to learn where
+    /// it is.
+    fn env_of(&self, command: &Command, cwd: &Cwd) -> Vec<String> {
+        let kept = self.env.iter().filter(|(key, _)| !command.env.contains_key(*key) && *key != "PWD");
+        let mut env: Vec<_> = kept.chain(&command.env).map(|(key, value)| format!("{key}={value}")).collect();
+        if let (false, Ok(path)) = (command.env.contains_key("PWD"), cwd.path()) {
+            env.push(format!("PWD={path}"));
+        }
+        env
     }
 
     fn cwd_of(&self, command: &Command) -> Result<Cwd, ProcessError> {
