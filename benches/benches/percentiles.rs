@@ -21,7 +21,9 @@ const PIPED: u64 = 32 << 20;
 fn main() -> Result<()> {
     // Cargo passes options of the harness, such as `--bench`; and a name to run only what is called so.
     let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
-    for (name, comparison) in [("create", lives as fn() -> Result<()>), ("exec", starts), ("pipes", bytes), ("files", rounds)] {
+    for (name, comparison) in
+        [("create", lives as fn() -> Result<()>), ("exec", starts), ("pipes", bytes), ("files", rounds)]
+    {
         if wanted.as_deref().is_none_or(|wanted| name.contains(wanted)) {
             comparison()?;
         }
@@ -31,10 +33,8 @@ fn main() -> Result<()> {
 
 fn lives() -> Result<()> {
     let engine = engine()?;
-    let mut sides = vec![
-        Side::timed("stillbox", || create::life(&engine)),
-        Side::timed("native /bin/true", create::native),
-    ];
+    let mut sides =
+        vec![Side::timed("stillbox", || create::life(&engine)), Side::timed("native /bin/true", create::native)];
     if create::has_bubblewrap() {
         sides.push(Side::timed("bubblewrap", create::bubblewrap));
     } else {
@@ -51,10 +51,8 @@ fn starts() -> Result<()> {
     let sandbox = sandbox(&engine)?;
     for program in exec::PROGRAMS {
         let title = format!("exec: {} in a live sandbox, to its end, output read", program.argv.join(" "));
-        let sides = vec![
-            Side::timed("stillbox", || program.sandboxed(&sandbox)),
-            Side::timed("native", || program.native()),
-        ];
+        let sides =
+            vec![Side::timed("stillbox", || program.sandboxed(&sandbox)), Side::timed("native", || program.native())];
         println!("{}", compare(&title, MANY, sides)?);
     }
     Ok(())
