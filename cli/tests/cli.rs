@@ -158,8 +158,7 @@ fn send(child: &Child, signal: &str) {
 
 #[test]
 fn an_interrupt_is_delivered_and_a_second_one_kills() {
-    let (mut child, mut stdout) =
-        ready(&["run", "sh", "-c", "trap 'echo caught; exit 5' INT; echo ready; sleep 100"]);
+    let (mut child, mut stdout) = ready(&["run", "sh", "-c", "trap 'echo caught; exit 5' INT; echo ready; sleep 100"]);
     send(&child, "-INT");
     let mut rest = String::new();
     stdout.read_to_string(&mut rest).unwrap();

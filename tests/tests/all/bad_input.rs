@@ -72,7 +72,8 @@ fn the_shell_reports_what_cannot_be_run() {
         let sandbox = sandbox().await;
         sandbox.write("broken.wasm", &b"\0asm\x01\0\0\0\xff\xff"[..]).await.unwrap();
         sandbox.write("plain", "text").await.unwrap();
-        let result = sandbox.sh("./broken.wasm; echo $?; ./plain; echo $?; ./none; echo $?; none; echo $?; echo on").await;
+        let result =
+            sandbox.sh("./broken.wasm; echo $?; ./plain; echo $?; ./none; echo $?; none; echo $?; echo on").await;
         assert_eq!(stdout(&result), "126\n126\n127\n127\non\n");
         assert!(result.stderr.contains("broken.wasm"), "{}", result.stderr);
     });
@@ -144,7 +145,9 @@ fn the_interface_refuses_paths_that_cannot_be() {
         let Err(error) = started else { panic!("a program with a name of 5,000 characters ran") };
         let expected = matches!(
             error,
-            ProcessError::NoSuchProgram { .. } | ProcessError::NotExecutable { .. } | ProcessError::InvalidCommand { .. }
+            ProcessError::NoSuchProgram { .. }
+                | ProcessError::NotExecutable { .. }
+                | ProcessError::InvalidCommand { .. }
         );
         assert!(expected, "{error:?}");
         assert_works(&sandbox).await;
@@ -156,7 +159,8 @@ fn a_guest_cannot_leave_its_root() {
     test(async {
         let sandbox = sandbox().await;
         sandbox.write("/etc/motd", "inside").await.unwrap();
-        let result = sandbox.sh("cd /../.. && pwd; cat ../../../etc/motd; echo; ls -d /..; readlink -f /../../tmp").await;
+        let result =
+            sandbox.sh("cd /../.. && pwd; cat ../../../etc/motd; echo; ls -d /..; readlink -f /../../tmp").await;
         assert_eq!(stdout(&result), "/\ninside\n/..\n/tmp\n");
         // Nor through a link.
         let result = sandbox.sh("ln -s ../../../../../etc up; cat up/motd; ln -s loop loop; cat loop; echo $?").await;
@@ -200,9 +204,13 @@ fn a_guest_gets_an_error_for_a_bad_pointer() {
     const INVAL: i32 = 28;
     test(async {
         let sandbox = sandbox().await;
-        let import = r#"(import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))"#;
+        let import =
+            r#"(import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))"#;
         let write = |iovs: u32, count: u32, result: u32| {
-            exiting(import, &format!("(call $write (i32.const 1) (i32.const {iovs}) (i32.const {count}) (i32.const {result}))"))
+            exiting(
+                import,
+                &format!("(call $write (i32.const 1) (i32.const {iovs}) (i32.const {count}) (i32.const {result}))"),
+            )
         };
         for (module, errno) in [
             (write(0xffff_fff0, 1, 0), FAULT),
@@ -229,7 +237,8 @@ fn a_full_disk_is_enospc() {
         assert_eq!(kind, "StorageFull");
         assert!((3_000..=4_096).contains(&kib.parse().unwrap()), "{kib} KiB fitted");
 
-        let result = sandbox.sh("dd if=/dev/zero of=big bs=65536 count=100; echo $?; rm big; echo small > s && cat s").await;
+        let result =
+            sandbox.sh("dd if=/dev/zero of=big bs=65536 count=100; echo $?; rm big; echo small > s && cat s").await;
         assert_eq!(stdout(&result), "1\nsmall\n");
         assert!(result.stderr.contains("No space left on device"), "{}", result.stderr);
         let result = sandbox.sh("yes > big; echo $?; rm big").await;
@@ -243,7 +252,8 @@ fn a_full_disk_is_enospc() {
 fn too_many_files_are_enospc() {
     test(async {
         let sandbox = sandbox_of(SandboxSpec::default().limits(Limits { inodes: 100, ..Limits::default() })).await;
-        let result = sandbox.sh("for i in $(seq 300); do : > f$i || break; done 2> err; grep -c 'No space' err; rm f*").await;
+        let result =
+            sandbox.sh("for i in $(seq 300); do : > f$i || break; done 2> err; grep -c 'No space' err; rm f*").await;
         assert_eq!(stdout(&result), "1\n");
         assert_works(&sandbox).await;
     });
@@ -263,7 +273,8 @@ fn too_many_open_files_are_emfile() {
 #[test]
 fn too_many_arguments_are_e2big() {
     test(async {
-        let sandbox = sandbox_of(SandboxSpec::default().limits(Limits { argument_bytes: 65_536, ..Limits::default() })).await;
+        let sandbox =
+            sandbox_of(SandboxSpec::default().limits(Limits { argument_bytes: 65_536, ..Limits::default() })).await;
         let long = "x".repeat(100_000);
         let Err(error) = sandbox.run(Command::new("true").arg(&*long)).await else { panic!("it started") };
         assert!(matches!(error, ProcessError::Limit { limit: "argument_bytes", .. }), "{error:?}");
@@ -336,7 +347,8 @@ fn a_writer_without_reader_dies_of_sigpipe() {
     test(async {
         let sandbox = sandbox().await;
         let begun = Instant::now();
-        let result = sandbox.sh("yes | head -n 1; echo \"${PIPESTATUS[@]}\"; yes | true; echo \"${PIPESTATUS[@]}\"").await;
+        let result =
+            sandbox.sh("yes | head -n 1; echo \"${PIPESTATUS[@]}\"; yes | true; echo \"${PIPESTATUS[@]}\"").await;
         assert_eq!(stdout(&result), "y\n141 0\n141 0\n");
         assert!(begun.elapsed() < PROMPTLY, "it took {:?}", begun.elapsed());
     });
@@ -370,7 +382,8 @@ fn endless_output_is_bounded_and_can_be_killed() {
         }
     }
     test(async {
-        let sandbox = sandbox_of(SandboxSpec::default().limits(Limits { output_bytes: 65_536, ..Limits::default() })).await;
+        let sandbox =
+            sandbox_of(SandboxSpec::default().limits(Limits { output_bytes: 65_536, ..Limits::default() })).await;
         let result = sandbox.ran(Command::new("yes").timeout(Duration::from_secs(1))).await;
         assert!(result.timed_out());
         assert!(result.stdout_bytes.len() <= 65_536);
@@ -430,7 +443,9 @@ fn a_sandbox_has_its_memory_for_all_its_processes() {
 #[test]
 fn a_module_that_starts_with_too_much_memory_does_not_start() {
     test(async {
-        let sandbox = sandbox_of(SandboxSpec::default().limits(Limits { process_memory_bytes: 64 << 20, ..Limits::default() })).await;
+        let sandbox =
+            sandbox_of(SandboxSpec::default().limits(Limits { process_memory_bytes: 64 << 20, ..Limits::default() }))
+                .await;
         let module = wat::parse_str(r#"(module (memory (export "memory") 2048) (func (export "_start")))"#).unwrap();
         sandbox.write("large.wasm", module).await.unwrap();
         match sandbox.run(Command::new("./large.wasm")).await {
@@ -609,7 +624,11 @@ async fn assert_works(sandbox: &Fresh) {
 async fn assert_works_soon(sandbox: &Fresh) {
     let begun = Instant::now();
     while begun.elapsed() < PROMPTLY {
-        if sandbox.run(Command::shell("true | true")).await.is_ok_and(|result| result.success() && result.stderr.is_empty()) {
+        if sandbox
+            .run(Command::shell("true | true"))
+            .await
+            .is_ok_and(|result| result.success() && result.stderr.is_empty())
+        {
             return assert_works(sandbox).await;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;

@@ -92,10 +92,13 @@ fn files_are_the_same_from_inside_and_outside() {
         sandbox.write("/data/in.txt", "from outside").await.unwrap();
         assert_eq!(stdout(&sandbox.sh("cat /data/in.txt; printf inside > /data/out.txt").await), "from outside");
         assert_eq!(sandbox.read_to_string("/data/out.txt").await.unwrap(), "inside");
-        stdout(&sandbox.sh("ln -s out.txt /data/link; mkdir -p /data/a/b; head -c 3000000 /dev/zero > /data/big").await);
+        stdout(
+            &sandbox.sh("ln -s out.txt /data/link; mkdir -p /data/a/b; head -c 3000000 /dev/zero > /data/big").await,
+        );
         assert_eq!(sandbox.read_to_string("/data/link").await.unwrap(), "inside");
         assert_eq!(sandbox.read_file("/data/big").await.unwrap().len(), 3_000_000);
-        let names: Vec<_> = sandbox.list_directory("/data").await.unwrap().into_iter().map(|entry| entry.name).collect();
+        let names: Vec<_> =
+            sandbox.list_directory("/data").await.unwrap().into_iter().map(|entry| entry.name).collect();
         assert_eq!(names, ["a", "big", "in.txt", "link", "out.txt"]);
         sandbox.delete_file("/data/in.txt").await.unwrap();
         assert_eq!(stdout(&sandbox.sh("test -e /data/in.txt || echo gone").await), "gone\n");
@@ -142,7 +145,8 @@ fn alone_nothing_is_left() {
         assert!(after.threads < before.threads + tolerated, "threads: {before:?}, then {after:?}");
         let grown_kib = after.resident_kib.saturating_sub(before.resident_kib);
         assert!(grown_kib < ROUNDS as u64 * 1024, "memory: {before:?}, then {after:?}");
-        let running = engine().list().await.unwrap().iter().filter(|info| info.status == SandboxStatus::Running).count();
+        let running =
+            engine().list().await.unwrap().iter().filter(|info| info.status == SandboxStatus::Running).count();
         assert_eq!(running, 0);
     });
 }

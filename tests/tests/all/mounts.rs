@@ -46,8 +46,7 @@ fn a_writable_mount_is_changed_on_the_host() {
         let sandbox = sandbox_of(SandboxSpec::default().mount(Mount::writable(host.path(), "/work"))).await;
         let script = "cd /work; cat old; mkdir -p a/b; seq 3 > a/b/numbers; mv old a/renamed; ln -s b a/link; \
                       cat a/link/numbers | tail -n 1; find . | sort";
-        assert_eq!(stdout(&sandbox.sh(script).await),
-            "old3\n.\n./a\n./a/b\n./a/b/numbers\n./a/link\n./a/renamed\n");
+        assert_eq!(stdout(&sandbox.sh(script).await), "old3\n.\n./a\n./a/b\n./a/b/numbers\n./a/link\n./a/renamed\n");
         sandbox.write("/work/by-api", "api").await.unwrap();
     });
     assert_eq!(fs::read_to_string(host.path().join("a/b/numbers")).unwrap(), "1\n2\n3\n");

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use stillbox::{Command, SandboxSpec};
-use stillbox_tests::{PROBES, Fresh, sandbox_of, stdout, test};
+use stillbox_tests::{Fresh, PROBES, sandbox_of, stdout, test};
 
 /// Makes a test of each probe that needs no arguments and checks itself.
 macro_rules! probes {

@@ -21,7 +21,8 @@ async fn with_hello(path: &str) -> Fresh {
 fn a_program_that_a_guest_wrote_runs() {
     test(async {
         let sandbox = with_hello("/tmp/source").await;
-        let script = "cat /tmp/source > made && chmod +x made && ./made && mkdir -p bin && cp made bin/hi && PATH=$PWD/bin hi";
+        let script =
+            "cat /tmp/source > made && chmod +x made && ./made && mkdir -p bin && cp made bin/hi && PATH=$PWD/bin hi";
         assert_eq!(stdout(&sandbox.sh(script).await), "hello\nhello\n");
         // Changed in place, it is another program.
         sandbox.write("made", wat::parse_str(HELLO.replace("hello", "other")).unwrap()).await.unwrap();
@@ -34,7 +35,9 @@ fn a_program_that_a_guest_wrote_runs() {
 fn a_program_can_be_removed_while_it_runs() {
     test(async {
         let sandbox = sandbox().await;
-        let result = sandbox.sh("cp $(command -v sleep) .; ./sleep 0.3 & sleep 0.1; rm sleep; wait $!; echo $?; ./sleep 1").await;
+        let result = sandbox
+            .sh("cp $(command -v sleep) .; ./sleep 0.3 & sleep 0.1; rm sleep; wait $!; echo $?; ./sleep 1")
+            .await;
         assert_eq!(result.exit_code, 127);
         assert_eq!(result.stdout, "0");
     });
@@ -114,7 +117,8 @@ fn an_orphan_lives_on() {
         let result = sandbox.sh("(sleep 0.5; echo late > late) & echo early").await;
         assert_eq!(stdout(&result), "early\n");
         assert!(begun.elapsed() < Duration::from_secs(20));
-        let result = sandbox.sh("for i in $(seq 100); do test -e late && cat late && exit; sleep 0.1; done; exit 1").await;
+        let result =
+            sandbox.sh("for i in $(seq 100); do test -e late && cat late && exit; sleep 0.1; done; exit 1").await;
         assert_eq!(stdout(&result), "late\n");
     });
 }

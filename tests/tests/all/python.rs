@@ -20,7 +20,9 @@ fn engine() -> &'static Engine {
         let store = Store::open(&home).expect("the store of guests can be opened");
         let recipe = guests::catalog::find("python").expect("python is in the catalog");
         if let Err(error) = guests::add_from_catalog(&store, recipe) {
-            panic!("these tests fetch Python through npm, which has to be installed and to reach its registry: {error:#}");
+            panic!(
+                "these tests fetch Python through npm, which has to be installed and to reach its registry: {error:#}"
+            );
         }
         image::engine(&home, &store).expect("the engine starts")
     })

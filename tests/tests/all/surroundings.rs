@@ -17,7 +17,10 @@ fn the_image_has_what_programs_expect() {
         ("cat /etc/passwd | cut -d: -f1 | head -n 1", "root"),
         ("whoami; id -u; echo $HOME; pwd; echo $PATH | grep -c /bin", "root\n0\n/root\n/root\n1"),
         ("stat -c '%a %F' /tmp", "1777 directory"),
-        ("for program in sh bash ls grep sed awk find tar jq; do command -v $program > /dev/null || echo no $program; done", ""),
+        (
+            "for program in sh bash ls grep sed awk find tar jq; do command -v $program > /dev/null || echo no $program; done",
+            "",
+        ),
     ]);
 }
 
@@ -48,8 +51,10 @@ fn devices_do_what_they_are_for() {
         ("echo x > /dev/full || echo full", "full"),
         ("echo in | cat /dev/stdin; echo out > /dev/stdout; echo err 2>&1 > /dev/stderr", "in\nout"),
         ("echo five 5> f >&5; exec 3< f; cat /dev/fd/3", "five"),
-        ("stat -c %F /dev/null; test -c /dev/zero && echo device; test -t 0 || echo no terminal",
-            "character special file\ndevice\nno terminal"),
+        (
+            "stat -c %F /dev/null; test -c /dev/zero && echo device; test -t 0 || echo no terminal",
+            "character special file\ndevice\nno terminal",
+        ),
     ]);
 }
 
@@ -70,8 +75,10 @@ fn the_environment_is_put_together() {
 fn the_working_directory_is_inherited() {
     test(async {
         let sandbox = sandbox_of(SandboxSpec::default().working_dir("/srv/app")).await;
-        assert_eq!(stdout(&sandbox.sh("pwd; echo $PWD; mkdir sub; cd sub; sh -c pwd; env pwd").await),
-            "/srv/app\n/srv/app\n/srv/app/sub\n/srv/app/sub\n");
+        assert_eq!(
+            stdout(&sandbox.sh("pwd; echo $PWD; mkdir sub; cd sub; sh -c pwd; env pwd").await),
+            "/srv/app\n/srv/app\n/srv/app/sub\n/srv/app/sub\n"
+        );
         sandbox.write("relative.txt", "x").await.unwrap();
         let command = Command::shell("pwd; ls ..").working_dir("/srv/app/sub");
         assert_eq!(stdout(&sandbox.ran(command).await), "/srv/app/sub\nrelative.txt\nsub\n");
@@ -101,7 +108,10 @@ fn files_behave_as_on_unix() {
         ("printf abc > f; printf XY 1<> f; cat f", "XYc"),
         ("for i in 1 2 3; do echo $i >> log & done; wait; sort log", "1\n2\n3"),
         ("dd if=/dev/zero of=sparse bs=1 count=1 seek=10485759 2> /dev/null; stat -c %s sparse; rm sparse", "10485760"),
-        ("mkdir d; touch d/f; rmdir d 2> /dev/null || echo busy; rm -r d; ls -d d 2> /dev/null || echo gone", "busy\ngone"),
+        (
+            "mkdir d; touch d/f; rmdir d 2> /dev/null || echo busy; rm -r d; ls -d d 2> /dev/null || echo gone",
+            "busy\ngone",
+        ),
         ("touch -d @86400 f; stat -c %Y f; echo x > f; test $(stat -c %Y f) -gt 86400 && echo newer", "86400\nnewer"),
         ("mkdir -p a/b; mv a/b a/c; mv a z; find z", "z\nz/c"),
         ("mkdir a; mv a a/b 2> /dev/null || echo refused", "refused"),
