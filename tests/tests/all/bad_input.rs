@@ -212,14 +212,15 @@ fn a_guest_gets_an_error_for_a_bad_pointer() {
                 &format!("(call $write (i32.const 1) (i32.const {iovs}) (i32.const {count}) (i32.const {result}))"),
             )
         };
-        for (module, errno) in [
-            (write(0xffff_fff0, 1, 0), FAULT),
-            (write(65_532, 1, 0), FAULT),
-            (write(0, 1, 0xffff_fffc), FAULT),
+        for (told, module, errno) in [
+            ("buffers far outside", write(0xffff_fff0, 1, 0), FAULT),
+            ("buffers across the end", write(65_532, 1, 0), FAULT),
+            ("a result far outside", write(0, 1, 0xffff_fffc), FAULT),
             // As for `writev` with more buffers than IOV_MAX.
-            (write(0, 0xffff_ffff, 0), INVAL),
+            ("too many buffers", write(0, 0xffff_ffff, 0), INVAL),
         ] {
-            assert_eq!(run_module(&sandbox, module).await.exit_code, errno);
+            let result = run_module(&sandbox, module).await;
+            assert_eq!(result.exit_code, errno, "{told}");
         }
         assert_works(&sandbox).await;
     });
