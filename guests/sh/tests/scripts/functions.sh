@@ -5,7 +5,7 @@ count() { echo $#; }; count "$@"; count "" ; count a "" b; v=$(count 1 2); echo 
 n() { echo ${FUNCNAME[@]:0:2} ${#FUNCNAME[@]}; }; m() { n; }; m; shadow() { local IFS=,; echo "$*"; }; shadow a b c; set -- a b; echo "$*"; up() { local -n ref=$1; ref=changed; }; target=orig; up target; echo $target; arr() { local -n arr_ref=$1; arr_ref+=(new); }; list=(old); arr list; echo ${list[@]}
 opt() { local OPTIND o; while getopts "ab:c" o "$@"; do echo "$o ${OPTARG-none}"; done; shift $((OPTIND-1)); echo "rest $*"; }; opt -a -b foo -c x y; opt -ab bar; opt -bbaz -- -c; opt -x 2>/dev/null; e() { echo "$@" >&2; }; e msg 2>&1; X=1 env | grep ^X=; y() { echo "Y=$Y"; }; Y=temp y; echo "[${Y-unset}]"
 f() { echo redefined; }; f; type -t f; f() { f2() { echo nested; }; }; f; f2; local q 2>/dev/null; echo $?; x=global; s() { local x=$x-local; echo $x; }; s; echo $x; l() { local x; echo "[${x-unset}]"; x=set; unset x; echo "[${x-unset}]"; }; l; echo $x
-ex() { echo "exported $1"; if true; then cat <<EOF
+exported_one() { echo "exported $1"; if true; then cat <<EOF
 with a document
 EOF
-fi; }; export -f ex; "$TEST_SHELL" -c 'ex one; ex two | cat'; export -fn ex; "$TEST_SHELL" -c 'ex three' 2>/dev/null; echo $?; export -f nosuchfunction 2>/dev/null; echo $?
+fi; }; export -f exported_one; "$TEST_SHELL" -c 'exported_one one; exported_one two | cat'; export -fn exported_one; "$TEST_SHELL" -c 'exported_one three' 2>/dev/null; echo $?; export -f nosuchfunction 2>/dev/null; echo $?
