@@ -19,7 +19,8 @@ pub struct Limits {
     /// Memory of all processes of the sandbox together, in bytes; default 2 GiB. Growing past it fails likewise, and a
     /// program that can't start for lack of it fails with `ENOMEM`.
     pub memory_bytes: u64,
-    /// CPU time of one process; default `None`, without end. Past it: SIGXCPU, which ends the process.
+    /// CPU time of one process; default `None`, without end. Past it: SIGXCPU, which ends the process. An
+    /// engine that can't enforce it refuses to make the sandbox.
     pub cpu_time: Option<Duration>,
     /// How long one process may live; default `None`, without end. Past it: SIGKILL.
     pub wall_time: Option<Duration>,

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use stillbox_api::{CreateError, Mount};
+use stillbox_api::{CreateError, Mount, Unsupported};
 use stillbox_kernel::clock::Clock;
 use stillbox_kernel::fs::{At, FileSystem, MountAccess, Quota, open_host_directory};
 
@@ -20,6 +20,10 @@ impl Live {
     /// Returns what there is of a sandbox when it starts: the files of the image and nobody running.
     pub(crate) fn boot(engine: &Shared, inner: &Arc<Inner>, image: &Image) -> Result<Arc<Self>, CreateError> {
         let spec = &inner.spec;
+        if spec.limits.cpu_time.is_some() {
+            let reason = "processor time is not measured while a process runs; use wall_time";
+            return Err(Unsupported { operation: "a limit on processor time", reason }.into());
+        }
         let quota = Quota {
             bytes: spec.limits.file_bytes,
             inodes: spec.limits.inodes,

@@ -51,14 +51,18 @@ impl From<Stop> for Error {
 
 impl From<GuestError> for Error {
     fn from(error: GuestError) -> Self {
-        let errno = match error {
-            GuestError::InvalidFlagValue(_) | GuestError::InvalidEnumValue(_) => Errno::Inval,
-            GuestError::InvalidUtf8(_) => Errno::Ilseq,
-            GuestError::InFunc { err, .. } => return Error::from(*err),
-            GuestError::TryFromIntError(_) | GuestError::PtrOverflow => Errno::Overflow,
-            // Bad pointers of every kind.
-            _ => Errno::Fault,
-        };
-        errno.into()
+        errno_of(&error).into()
+    }
+}
+
+/// Returns what a guest is told that gave arguments which can't be read.
+pub(super) fn errno_of(error: &GuestError) -> Errno {
+    match error {
+        GuestError::InvalidFlagValue(_) | GuestError::InvalidEnumValue(_) => Errno::Inval,
+        GuestError::InvalidUtf8(_) => Errno::Ilseq,
+        GuestError::TryFromIntError(_) => Errno::Overflow,
+        GuestError::InFunc { err, .. } => errno_of(err),
+        // Bad pointers of every kind.
+        _ => Errno::Fault,
     }
 }

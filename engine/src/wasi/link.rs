@@ -2,7 +2,7 @@
 
 use stillbox_kernel::Errno;
 use wasmtime::{Caller, Extern, ExternType, ImportType, Linker, Memory, Val, ValType};
-use wiggle::GuestMemory;
+use wiggle::{GuestError, GuestMemory};
 
 use crate::process::Guest;
 use crate::program::ProgramError;
@@ -20,7 +20,7 @@ macro_rules! link {
             |mut caller: Caller<'_, Guest>, $($arg: $ty),*| -> wasmtime::Result<$result> {
                 let memory = memory_of(&mut caller)?;
                 let (memory, guest) = memory.data_and_store_mut(&mut caller);
-                abi::$module::$name(guest, &mut GuestMemory::Unshared(memory), $($arg),*)
+                abi::$module::$name(guest, &mut GuestMemory::Unshared(memory), $($arg),*).or_else(answer)
             },
         )?;
     )*};
@@ -41,6 +41,31 @@ fn memory_of(caller: &mut Caller<'_, Guest>) -> wasmtime::Result<Memory> {
         }
         _ => Err(wasmtime::Error::msg("the module exports no memory")),
     }
+}
+
+/// What a function of the ABI gives back to wasm: an errno, or nothing.
+trait Answer: Sized {
+    /// Returns what says `errno` to the guest, if anything can.
+    fn of(errno: Errno) -> Option<Self>;
+}
+
+impl Answer for i32 {
+    fn of(errno: Errno) -> Option<Self> {
+        Some(errno.code().into())
+    }
+}
+
+impl Answer for () {
+    fn of(_errno: Errno) -> Option<Self> {
+        None
+    }
+}
+
+/// Answers a call whose arguments or results could not be moved through the guest's memory. The generated code would have
+/// it trap; it is the guest's mistake, and gets the errno for it.
+fn answer<T: Answer>(error: wasmtime::Error) -> wasmtime::Result<T> {
+    let answer = error.downcast_ref::<GuestError>().and_then(|error| T::of(abi::errno_of(error)));
+    answer.ok_or(error)
 }
 
 /// Adds all functions of the ABI.

@@ -7,6 +7,12 @@ use std::ffi::{CStr, c_char, c_int, c_uint};
 
 use stillbox_sys as sys;
 
+// The kinds of files in `st_mode`, as the kernel numbers them.
+const FORMAT: u32 = 0o170_000;
+const CHARACTER_DEVICE: u32 = 0o020_000;
+const FIFO: u32 = 0o010_000;
+const REGULAR: u32 = 0o100_000;
+
 unsafe extern "C" {
     fn __real_stat(path: *const c_char, stat: *mut libc::stat) -> c_int;
     fn __real_lstat(path: *const c_char, stat: *mut libc::stat) -> c_int;
@@ -70,6 +76,8 @@ unsafe fn fill(status: c_int, stat: *mut libc::stat, mode: impl FnOnce() -> sys:
     if status == 0
         && let Ok(mode) = mode()
     {
+        // On WASI these utilities know files, directories and links, and refuse all else. A device or a pipe reads like a file.
+        let mode = if matches!(mode & FORMAT, CHARACTER_DEVICE | FIFO) { mode & !FORMAT | REGULAR } else { mode };
         // SAFETY: the caller says so.
         unsafe { (*stat).st_mode = mode };
     }
