@@ -49,7 +49,7 @@ fn devices_do_what_they_are_for() {
         ("head -c 100000 /dev/urandom | wc -c; head -c 16 /dev/random | wc -c", "100000\n16"),
         ("cmp <(head -c 16 /dev/urandom) <(head -c 16 /dev/urandom) > /dev/null || echo differ", "differ"),
         ("echo x > /dev/full || echo full", "full"),
-        ("echo in | cat /dev/stdin; echo out > /dev/stdout; echo err 2>&1 > /dev/stderr", "in\nout"),
+        ("echo in | cat /dev/stdin; echo out > /dev/stdout; echo err 2>&1 > /dev/stderr", "in\nout\nerr"),
         ("echo five 5> f >&5; exec 3< f; cat /dev/fd/3", "five"),
         (
             "stat -c %F /dev/null; test -c /dev/zero && echo device; test -t 0 || echo no terminal",
