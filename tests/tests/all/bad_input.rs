@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use stillbox::{
-    AsyncSandboxExt as _, Command, CommandResult, CreateError, ExitReason, FileError, Limits, OutputMode, OutputSink, ProcessError,
-    SandboxSpec, Sandboxes as _,
+    AsyncSandboxExt as _, Command, CommandResult, CreateError, ExitReason, FileError, Limits, OutputMode, OutputSink,
+    ProcessError, SandboxSpec, Sandboxes as _,
 };
 use stillbox_tests::{Fresh, PROBES, engine, sandbox, sandbox_of, stdout, test};
 
