@@ -1,4 +1,4 @@
-//! What is inside the default image: [programs](PROGRAMS) built from `guests/`, and the [files](skeleton) around them.
+//! What is inside the default image: the [`programs`] built from `guests/`, and the [files](skeleton) around them.
 //!
 //! It is plain data. The engine makes a file tree of it, once, and shares that among all sandboxes.
 

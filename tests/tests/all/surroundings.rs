@@ -50,7 +50,8 @@ fn devices_do_what_they_are_for() {
         ("cmp <(head -c 16 /dev/urandom) <(head -c 16 /dev/urandom) > /dev/null || echo differ", "differ"),
         ("echo x > /dev/full || echo full", "full"),
         ("echo in | cat /dev/stdin; echo out > /dev/stdout; echo err 2>&1 > /dev/stderr", "in\nout\nerr"),
-        ("echo five 5> f >&5; exec 3< f; cat /dev/fd/3", "five"),
+        // Descriptor 3 is every program's root directory, so the first one that a script can hand on is 4.
+        ("echo five 5> f >&5; exec 4< f; cat /dev/fd/4", "five"),
         (
             "stat -c %F /dev/null; test -c /dev/zero && echo device; test -t 0 || echo no terminal",
             "character special file\ndevice\nno terminal",

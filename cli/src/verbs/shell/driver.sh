@@ -8,7 +8,7 @@ if [ -r "$2" ]; then
     . "$2" 2>/dev/null
     rm -f "$2"
 fi
-__sb_mark=$1 __sb_state=$2 __sb_abort=$(printf '\003') __sb_options= __sb_status=0 __sb_text=
+__sb_mark=$1 __sb_state=$2 __sb_abort=$(printf '\003') __sb_set= __sb_status=0 __sb_text=
 set --
 
 # Sets $? for the next command to what the last one left.
@@ -47,10 +47,20 @@ while :; do
         __sb_status=2 __sb_text=
         ;;
     *)
-        case $__sb_options in *e*) set -e ;; esac
-        case $__sb_options in *x*) set -x ;; esac
-        __sb_last || eval "$__sb_text"
-        { __sb_status=$? __sb_options=$- __sb_text=; set +ex; } 2>/dev/null
+        if [ -z "$__sb_set" ]; then
+            __sb_last
+            eval "$__sb_text"
+        else
+            eval "set -$__sb_set
+$__sb_text"
+        fi
+        # What the user has set with these is for the commands, not for this script.
+        {
+            __sb_status=$? __sb_set= __sb_text=
+            case $- in *e*) __sb_set=e ;; esac
+            case $- in *x*) __sb_set=${__sb_set}x ;; esac
+            set +ex
+        } 2>/dev/null
         ;;
     esac
 done
