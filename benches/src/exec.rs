@@ -27,7 +27,7 @@ pub const PROGRAMS: &[Program] = &[
 impl Program {
     /// Runs it in a sandbox.
     pub fn sandboxed(&self, sandbox: &Sandbox) -> Result<()> {
-        let result = run(sandbox, Command::new(self.argv[0]).args(&self.argv[1..]))?;
+        let result = run(sandbox, Command::new(self.argv[0]).args(self.argv[1..].iter().copied()))?;
         self.check(&result.stdout_bytes)
     }
 

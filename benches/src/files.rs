@@ -7,14 +7,14 @@ use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use stillbox::Command;
 use stillbox::blocking::Sandbox;
 use tempfile::TempDir;
 use wasmtime::{ExternType, Linker, Module, Store, Val};
 use wasmtime_wasi::p1::{self, WasiP1Ctx};
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
-use wasmtime_wasi::{DirPerms, FilePerms, WasiCtxBuilder};
+use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder};
 
 use crate::run;
 
@@ -73,9 +73,13 @@ pub struct PlainWasi {
 impl PlainWasi {
     /// Compiles the module.
     pub fn new() -> Result<Self> {
-        let engine = wasmtime::Engine::default();
         let probes = stillbox_guests::find("probes").context("the probes are not prebuilt")?;
-        let module = Module::new(&engine, probes.bytes)?;
+        Self::link(probes.bytes).map_err(of_the_runtime)
+    }
+
+    fn link(module: &[u8]) -> wasmtime::Result<Self> {
+        let engine = wasmtime::Engine::default();
+        let module = Module::new(&engine, module)?;
         let mut linker = Linker::new(&engine);
         p1::add_to_linker_sync(&mut linker, |wasi| wasi)?;
         for import in module.imports() {
@@ -93,19 +97,27 @@ impl PlainWasi {
 
     /// Returns how long so many rounds take in `dir`.
     pub fn rounds(&self, dir: &Path, rounds: u64) -> Result<Duration> {
+        let printed = self.run(dir, &rounds.to_string()).map_err(of_the_runtime)?;
+        total(&printed, rounds)
+    }
+
+    fn run(&self, dir: &Path, rounds: &str) -> wasmtime::Result<Vec<u8>> {
         let stdout = MemoryOutputPipe::new(1024);
         let mut wasi = WasiCtxBuilder::new();
-        wasi.args(&["probes", "bench_smallfile", &rounds.to_string()]).stdout(stdout.clone());
-        wasi.preopened_dir(dir, "/", DirPerms::all(), FilePerms::all())?;
+        wasi.args(&["probes", "bench_smallfile", rounds]).stdout(stdout.clone());
+        wasi.preopened_dir(dir, "/", FsPerms::ReadWrite)?;
         let mut store = Store::new(self.module.engine(), wasi.build_p1());
         let instance = self.linker.instantiate(&mut store, &self.module)?;
         let ended = instance.get_typed_func::<(), ()>(&mut store, "_start")?.call(&mut store, ());
-        if let Err(error) = ended {
+        match ended.map_err(|error| error.downcast::<I32Exit>()) {
             // A program may also end by `proc_exit`, which arrives here as an error.
-            let exit = error.downcast::<wasmtime_wasi::I32Exit>()?;
-            ensure!(exit.0 == 0, "the probe ended with {}", exit.0);
+            Ok(()) | Err(Ok(I32Exit(0))) => Ok(stdout.contents().to_vec()),
+            Err(Ok(exit)) => Err(exit.into()),
+            Err(Err(error)) => Err(error),
         }
-        drop(store);
-        total(&stdout.contents(), rounds)
     }
+}
+
+fn of_the_runtime(error: wasmtime::Error) -> anyhow::Error {
+    anyhow!("plain wasmtime-wasi: {error:?}")
 }
