@@ -98,12 +98,13 @@ impl Process {
             return;
         }
         tracing::trace!(pid = self.pid, signal = signal.number(), ?effect, "signal");
-        if let Some(waker) = &*self.waker.lock() {
-            waker.wake_by_ref();
-        }
         let interruptions =
             if effect == Effect::Terminate && self.signals.is_handling() { run::HANDLER_EPOCHS } else { 1 };
         (0..interruptions).for_each(|_| self.table.runtime.interrupt());
+        // Woken last: a guest that goes on after a blocked call finds the interruption there.
+        if let Some(waker) = &*self.waker.lock() {
+            waker.wake_by_ref();
+        }
         if matches!(effect, Effect::Stop | Effect::Continue) {
             self.tell_parent();
         }
@@ -133,7 +134,11 @@ impl Process {
                     // What is ready comes first, so that a stream of signals doesn't starve the call.
                     return match poll(cx) {
                         Poll::Ready(value) => Poll::Ready(Ok(value)),
-                        Poll::Pending => Poll::Ready(Err(Stop::Errno(Errno::Intr))),
+                        Poll::Pending => {
+                            // The signal is seen here before its sender interrupts, and the handler is to run first.
+                            self.table.runtime.interrupt();
+                            Poll::Ready(Err(Stop::Errno(Errno::Intr)))
+                        }
                     };
                 }
             }
