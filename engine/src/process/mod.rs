@@ -124,8 +124,8 @@ impl Process {
     ) -> Result<T, Stop> {
         let ready = block_on(deadline, |cx| {
             if self.signals.wants_attention() {
-                if let Some(signal) = self.signals.fatal() {
-                    return Poll::Ready(Err(Stop::Departure(Departure::Exit(Exit::Signal(signal)))));
+                if let Err(departure) = self.check_killed() {
+                    return Poll::Ready(Err(departure.into()));
                 }
                 if self.signals.is_stopped() {
                     return Poll::Pending;
@@ -169,10 +169,12 @@ impl Process {
     pub(crate) fn raise(&self, signal: Signal) -> Result<(), Departure> {
         self.signals.deliver(signal);
         self.table.runtime.interrupt();
-        match self.signals.fatal() {
-            Some(signal) => Err(Departure::Exit(Exit::Signal(signal))),
-            None => Ok(()),
-        }
+        self.check_killed()
+    }
+
+    /// Returns the departure of a process that a signal ends, as an error.
+    pub(crate) fn check_killed(&self) -> Result<(), Departure> {
+        self.signals.fatal().map_or(Ok(()), |signal| Err(Departure::Exit(Exit::Signal(signal))))
     }
 
     /// Takes note of the end. Descriptors are closed first, so that whoever learns of the end finds the pipes closed.

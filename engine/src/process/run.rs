@@ -10,6 +10,7 @@ use wasmtime::{Instance, Memory, ResourceLimiter, Store, StoreContextMut, TypedF
 
 use crate::process::{Departure, Exit, Process, Signal, exit};
 use crate::program::{Invocation, Program};
+use crate::wasi::clocks;
 
 /// How far ahead, in epochs, the next interruption is put while a signal handler runs: the runtime can't attend to an
 /// interruption within one, and a handler ends soon. One that doesn't is reached by as many interruptions.
@@ -62,7 +63,7 @@ pub(crate) fn run(process: &Arc<Process>, first: Arc<Invocation>) {
             }
         }
     };
-    process.cpu_ns.store(thread_cpu_ns(), Ordering::Release);
+    process.cpu_ns.store(clocks::thread_cpu_ns(), Ordering::Release);
     tracing::debug!(pid = process.pid, ?exit, "process ended");
     process.finish(exit);
 }
@@ -91,9 +92,7 @@ fn run_program(process: &Arc<Process>, invocation: &Arc<Invocation>) -> Departur
 
 fn start(store: &mut Store<Guest>, program: &Program) -> wasmtime::Result<()> {
     // A signal that came before the deadline was set would not be seen by it.
-    if let Some(signal) = store.data().process.signals.fatal() {
-        return Err(Departure::Exit(Exit::Signal(signal)).into());
-    }
+    store.data().process.check_killed()?;
     let instance = program.instance_pre.instantiate(&mut *store).map_err(|error| {
         tracing::debug!(%error, "a program could not be instantiated");
         if error.is::<Departure>() || error.is::<wasmtime::Trap>() { error } else { out_of_memory() }
@@ -118,9 +117,7 @@ fn attend(store: &mut StoreContextMut<'_, Guest>) -> wasmtime::Result<UpdateDead
                 None => Ok(()),
             };
             // A handler that a kill interrupted fails, but that is not how the process ended.
-            if let Some(signal) = process.signals.fatal() {
-                return Err(Departure::Exit(Exit::Signal(signal)).into());
-            }
+            process.check_killed()?;
             handled?;
         }
     }
@@ -148,11 +145,6 @@ fn handler(store: &mut StoreContextMut<'_, Guest>) -> Option<TypedFunc<i32, ()>>
     let instance = store.data().instance?;
     let name = store.data().signal_handler.clone();
     instance.get_typed_func(&mut *store, &name).ok()
-}
-
-/// Returns the CPU time of this thread so far, in nanoseconds.
-fn thread_cpu_ns() -> u64 {
-    crate::wasi::clocks::thread_cpu_ns()
 }
 
 /// Starts the thread of a process that is in the table.

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use stillbox_kernel::Errno;
 use stillbox_kernel::wait::WaitSet;
 
-use crate::process::{INIT, Pid, Process, Signals, Table, run};
+use crate::process::{INIT, Process, Signals, Table, run};
 use crate::program::Invocation;
 use crate::wasi::fd_table::FdTable;
 use crate::wasi::files::Cwd;
@@ -62,12 +62,5 @@ impl Table {
         tracing::debug!(pid, program = %request.invocation.path, "process started");
         run::launch(process.clone(), request.invocation).inspect_err(|_| self.remove(pid))?;
         Ok(process)
-    }
-}
-
-impl Process {
-    /// Returns the number of a process that is meant by `pid`, where 0 means this one.
-    pub(crate) fn meant_by(&self, pid: Pid) -> Pid {
-        if pid == 0 { self.pid } else { pid }
     }
 }

@@ -11,7 +11,6 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use bytes::Bytes;
 use parking_lot::Mutex;
 use stillbox_kernel::Errno;
 use wasmtime::{Engine, InstancePre, Linker, Module};
@@ -99,22 +98,18 @@ impl Programs {
     }
 
     /// Returns the program of a content if it is compiled.
-    pub(crate) fn ready(&self, content_id: u64) -> Option<Result<Arc<Program>, ProgramError>> {
+    fn ready(&self, content_id: u64) -> Option<Result<Arc<Program>, ProgramError>> {
         self.by_content.lock().get(&content_id)?.get().cloned()
     }
 
-    /// Returns the program of a content, compiling it first if it is new; `contents` gives the file's bytes.
+    /// Returns the program of a content that isn't ready, and remembers it as that.
     ///
     /// This can take seconds. Several callers for one content wait for one compilation.
-    pub(crate) fn get(&self, content_id: u64, contents: impl FnOnce() -> Bytes) -> Result<Arc<Program>, ProgramError> {
-        if let Some(ready) = self.ready(content_id) {
-            return ready;
-        }
-        let bytes = contents();
+    fn compile(&self, content_id: u64, bytes: &[u8]) -> Result<Arc<Program>, ProgramError> {
         let known = self.known.lock().get(&content_id).copied();
-        let digest = known.unwrap_or_else(|| *blake3::hash(&bytes).as_bytes());
+        let digest = known.unwrap_or_else(|| *blake3::hash(bytes).as_bytes());
         let slot = self.by_digest.lock().entry(digest).or_default().clone();
-        let result = slot.get_or_init(|| self.load(&bytes, &digest).map(Arc::new)).clone();
+        let result = slot.get_or_init(|| self.load(bytes, &digest).map(Arc::new)).clone();
 
         let mut by_content = self.by_content.lock();
         if by_content.len() >= CONTENTS_MAX {

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use stillbox_kernel::Errno;
-use stillbox_kernel::fs::{At, FileSystem, OpenOptions, Opened};
+use stillbox_kernel::fs::{At, FileSystem, OpenFile, OpenOptions, Opened};
 
 use crate::process::Pid;
 use crate::program::{Program, ProgramError, Programs};
@@ -73,8 +72,16 @@ impl From<Errno> for ResolveError {
 /// A file that was found to be executable.
 struct Executable {
     path: String,
-    content_id: u64,
-    contents: Bytes,
+    file: OpenFile,
+    /// How the file begins: as much as a `#!` line may take.
+    head: Vec<u8>,
+}
+
+/// A command whose program was found, and may have to be compiled.
+pub(crate) struct Located {
+    executable: Executable,
+    args: Vec<String>,
+    env: Vec<String>,
 }
 
 impl Programs {
@@ -82,17 +89,24 @@ impl Programs {
     ///
     /// # Errors
     ///
-    /// [`Errno::Noent`] if there is no such file, [`Errno::Acces`] if it may not be executed, and why it is no program.
+    /// As [`locate`](Self::locate) and [`load_located`](Self::load_located).
     pub(crate) fn resolve(&self, fs: &FileSystem, request: Request<'_>) -> Result<Arc<Invocation>, ResolveError> {
+        self.load_located(self.locate(fs, request)?)
+    }
+
+    /// Finds the program that a command means, through the interpreters that scripts name.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::Noent`] if there is no such file, [`Errno::Acces`] if it may not be executed.
+    pub(crate) fn locate(&self, fs: &FileSystem, request: Request<'_>) -> Result<Located, ResolveError> {
         let Request { name, search, mut args, env, cwd, caller } = request;
         let at = At::directory(cwd.dir(), caller);
         let mut executable = find(fs, at, name, search)?;
         for _ in 0..=INTERPRETERS_MAX {
-            let Some((interpreter, option)) = shebang(&executable.contents) else {
-                let program =
-                    self.get(executable.content_id, || executable.contents.clone()).map_err(ResolveError::Program)?;
-                let path = absolute(executable.path, cwd);
-                return Ok(Arc::new(Invocation { program, path, args, env }));
+            let Some((interpreter, option)) = shebang(&executable.head) else {
+                executable.path = absolute(executable.path, cwd);
+                return Ok(Located { executable, args, env });
             };
             // The script's path takes the place of its own name, behind the interpreter and its one option.
             let script = std::mem::take(&mut executable.path);
@@ -103,18 +117,28 @@ impl Programs {
         Err(Errno::Loop.into())
     }
 
-    /// Returns whether a command would start without compiling, or fail at once.
-    pub(crate) fn is_ready(&self, fs: &FileSystem, cwd: &Cwd, name: &str, search: Option<&str>) -> bool {
-        let at = At::directory(cwd.dir(), 0);
-        let Ok(mut executable) = find(fs, at, name, search) else { return true };
-        for _ in 0..=INTERPRETERS_MAX {
-            let Some((interpreter, _)) = shebang(&executable.contents) else { break };
-            match open(fs, at, &interpreter) {
-                Ok(next) => executable = next,
-                Err(_) => return true,
+    /// Returns whether a located program is compiled, or is known to be none.
+    pub(crate) fn is_ready(&self, located: &Located) -> bool {
+        located.executable.file.content_id().is_ok_and(|content_id| self.ready(content_id).is_some())
+    }
+
+    /// Returns the invocation of a located program, which is compiled if it is new.
+    ///
+    /// # Errors
+    ///
+    /// Why the file is no program, or can't be read.
+    pub(crate) fn load_located(&self, located: Located) -> Result<Arc<Invocation>, ResolveError> {
+        let Located { executable: Executable { path, file, .. }, args, env } = located;
+        // What is compiled isn't read: a file that a guest wrote is in pieces, and would be put together at each start.
+        let program = match self.ready(file.content_id()?) {
+            Some(ready) => ready,
+            None => {
+                let (content_id, contents) = file.identified_contents()?;
+                self.compile(content_id, &contents)
             }
-        }
-        self.ready(executable.content_id).is_some()
+        };
+        let program = program.map_err(ResolveError::Program)?;
+        Ok(Arc::new(Invocation { program, path, args, env }))
     }
 }
 
@@ -152,13 +176,15 @@ fn open(fs: &FileSystem, at: At<'_>, path: &str) -> Result<Executable, Errno> {
     if file.size()? > PROGRAM_BYTES_MAX {
         return Err(Errno::Nomem);
     }
-    let (content_id, contents) = file.identified_contents()?;
+    let mut head = vec![0; b"#!".len() + SHEBANG_BYTES_MAX];
+    let count = file.read_at(0, &mut head)?;
+    head.truncate(count);
     // WASI has no way to set permission bits, so a guest's compiler couldn't make what it writes executable: a module is
     // executable as it is.
-    if !file.stat()?.is_executable() && !contents.starts_with(b"\0asm") {
+    if !file.stat()?.is_executable() && !head.starts_with(b"\0asm") {
         return Err(Errno::Acces);
     }
-    Ok(Executable { path: path.to_owned(), content_id, contents })
+    Ok(Executable { path: path.to_owned(), file, head })
 }
 
 /// Returns the path as `/proc/PID/exe` tells it, which must hold wherever the process goes.
@@ -170,9 +196,8 @@ fn absolute(path: String, cwd: &Cwd) -> String {
 }
 
 /// Returns the interpreter of a script and its option, if the file starts with `#!`.
-fn shebang(contents: &[u8]) -> Option<(String, Option<String>)> {
-    let line = contents.strip_prefix(b"#!")?;
-    let line = &line[..line.len().min(SHEBANG_BYTES_MAX)];
+fn shebang(head: &[u8]) -> Option<(String, Option<String>)> {
+    let line = head.strip_prefix(b"#!")?;
     let end = line.iter().position(|&byte| byte == b'\n').unwrap_or(line.len());
     let line = std::str::from_utf8(&line[..end]).ok()?.trim();
     let (interpreter, option) = match line.split_once([' ', '\t']) {

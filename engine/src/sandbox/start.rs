@@ -10,9 +10,9 @@ use stillbox_kernel::pipe::{PipeWriter, pipe};
 use stillbox_kernel::tty::{Size, Tty};
 
 use crate::offload::offload;
+use crate::process::Signals;
 use crate::process::output::Output;
 use crate::process::spawn::Spawn;
-use crate::process::{Signals, Table};
 use crate::program::Invocation;
 use crate::program::resolve::{Request, ResolveError};
 use crate::sandbox::Live;
@@ -93,17 +93,22 @@ impl Live {
 
     /// Finds the program of a command, and has it compiled if it is new.
     async fn resolve(&self, command: &Command, env: Vec<String>, cwd: &Cwd) -> Result<Arc<Invocation>, ProcessError> {
-        let args = [&command.program].into_iter().chain(&command.args).cloned().collect();
+        let program = &command.program;
+        let args = [program].into_iter().chain(&command.args).cloned().collect();
+        let path = path_of(&env).to_owned();
+        let request = Request { name: program, search: Some(&path), args, env, cwd, caller: 0 };
         let runtime = &self.table.runtime;
-        let resolved = if runtime.programs.is_ready(&self.table.fs, cwd, &command.program, Some(path_of(&env))) {
-            resolve(&self.table, cwd, args, env)
+        let located = runtime.programs.locate(&self.table.fs, request).map_err(|error| start_error(program, error))?;
+        let loaded = if runtime.programs.is_ready(&located) {
+            runtime.programs.load_located(located)
         } else {
-            let (table, cwd) = (self.table.clone(), cwd.clone());
-            offload(&runtime.threads, move || resolve(&table, &cwd, args, env))
+            let runtime = runtime.clone();
+            let threads = runtime.threads.clone();
+            offload(&threads, move || runtime.programs.load_located(located))
                 .await
                 .map_err(|error| ProcessError::Engine(error.into()))?
         };
-        resolved.map_err(|error| start_error(&command.program, error))
+        loaded.map_err(|error| start_error(program, error))
     }
 
     fn stdin(&self, mode: &InputMode) -> (Object, Option<PipeWriter>) {
@@ -147,12 +152,6 @@ fn on_terminal(size: Option<TerminalSize>, streams: [Object; 3]) -> [Arc<Descrip
             (_, stream) => stream,
         })
     })
-}
-
-/// Finds the program that `args` begin with, along the `PATH` of `env`.
-fn resolve(table: &Table, cwd: &Cwd, args: Vec<String>, env: Vec<String>) -> Result<Arc<Invocation>, ResolveError> {
-    let (name, path) = (args[0].clone(), path_of(&env).to_owned());
-    table.runtime.programs.resolve(&table.fs, Request { name: &name, search: Some(&path), args, env, cwd, caller: 0 })
 }
 
 /// Refuses what no process can have, and what this engine doesn't offer.

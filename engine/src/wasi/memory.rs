@@ -62,16 +62,15 @@ pub(super) fn write_strings(
 /// [`Errno::TooBig`] past the bound, [`Errno::Ilseq`] for what isn't UTF-8.
 pub(super) fn read_strings(
     memory: &GuestMemory<'_>,
-    pointers: GuestPtr<GuestPtr<u8>>,
-    count: u32,
+    pointers: GuestPtr<[GuestPtr<u8>]>,
     bytes_max: u32,
 ) -> Result<Vec<String>> {
-    if count > bytes_max {
+    if pointers.len() > bytes_max {
         return Err(Errno::TooBig.into());
     }
     let mut left = bytes_max as usize;
     let mut strings = Vec::new();
-    for pointer in pointers.as_array(count).iter() {
+    for pointer in pointers.iter() {
         let string = read_c_string(memory, memory.read(pointer?)?, left)?;
         left -= string.len() + 1;
         strings.push(string);

@@ -144,12 +144,13 @@ pub(crate) fn join(
 
 /// Sends a signal, as `kill` with a positive number does; 0 only asks whether the process is there.
 pub(crate) fn kill(process: &Process, pid: Pid, signal: u8) -> Result<(), Stop> {
-    let target = process.table.get(process.meant_by(pid)).ok_or(Errno::Srch)?;
+    let target = target(process, pid)?;
     if signal == 0 {
         return Ok(());
     }
     target.signal(Signal::new(signal).ok_or(Errno::Inval)?);
-    end_if_killed(process)
+    // A signal that a process sends itself is delivered before the call returns (POSIX `kill`).
+    Ok(process.check_killed()?)
 }
 
 /// Sends a signal to all processes of a group.
@@ -163,32 +164,31 @@ pub(crate) fn kill_group(process: &Process, group: Pid, signal: u8) -> Result<()
     if count == 0 {
         return Err(Errno::Srch.into());
     }
-    end_if_killed(process)
+    // A signal that a process sends itself is delivered before the call returns (POSIX `kill`).
+    Ok(process.check_killed()?)
 }
 
-/// A signal that a process sends itself is delivered before the call returns (POSIX `kill`).
-fn end_if_killed(process: &Process) -> Result<(), Stop> {
-    match process.signals.fatal() {
-        Some(signal) => Err(Departure::Exit(crate::process::Exit::Signal(signal)).into()),
-        None => Ok(()),
-    }
+/// Returns the process that a guest means by `pid`, where 0 is itself.
+fn target(process: &Process, pid: Pid) -> Result<Arc<Process>, Errno> {
+    let pid = if pid == 0 { process.pid } else { pid };
+    process.table.get(pid).ok_or(Errno::Srch)
 }
 
 /// Returns the parent of a process.
 pub(crate) fn parent(process: &Process, pid: Pid) -> Result<Pid, Errno> {
-    let target = process.table.get(process.meant_by(pid)).ok_or(Errno::Srch)?;
+    let target = target(process, pid)?;
     Ok(target.parent.load(Ordering::Acquire))
 }
 
 /// Returns the group of a process.
 pub(crate) fn group(process: &Process, pid: Pid) -> Result<Pid, Errno> {
-    let target = process.table.get(process.meant_by(pid)).ok_or(Errno::Srch)?;
+    let target = target(process, pid)?;
     Ok(target.group.load(Ordering::Acquire))
 }
 
 /// Puts a process, itself or a child, into a group.
 pub(crate) fn set_group(process: &Process, pid: Pid, group: Pid) -> Result<(), Errno> {
-    let target = process.table.get(process.meant_by(pid)).ok_or(Errno::Srch)?;
+    let target = target(process, pid)?;
     if target.pid != process.pid && target.parent.load(Ordering::Acquire) != process.pid {
         return Err(Errno::Srch);
     }

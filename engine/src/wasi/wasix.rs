@@ -22,12 +22,25 @@ const STOPPED: u8 = 3;
 const FD_OPS_MAX: u32 = 4096;
 
 impl Guest {
-    /// Reads the environment that a guest gives a program; none means its own.
-    fn environment(&self, memory: &GuestMemory<'_>, envs: GuestPtr<GuestPtr<u8>>, count: u32) -> Result<Vec<String>> {
-        if envs.offset() == 0 {
-            return Ok(self.invocation.env.clone());
-        }
-        guest::read_strings(memory, envs, count, self.process.table.limits.argument_bytes)
+    /// Reads the command of a spawn or an exec. No environment means the guest's own.
+    fn command(
+        &self,
+        memory: &GuestMemory<'_>,
+        name: GuestPtr<str>,
+        args: GuestPtr<[GuestPtr<u8>]>,
+        envs: GuestPtr<[GuestPtr<u8>]>,
+        search: Option<GuestPtr<str>>,
+    ) -> Result<SpawnArgs> {
+        let limit = self.process.table.limits.argument_bytes;
+        Ok(SpawnArgs {
+            name: guest::path(memory, name)?.into_owned(),
+            args: guest::read_strings(memory, args, limit)?,
+            env: match envs.offset_base() {
+                0 => self.invocation.env.clone(),
+                _ => guest::read_strings(memory, envs, limit)?,
+            },
+            search: search.map(|path| guest::path(memory, path).map(|path| path.into_owned())).transpose()?,
+        })
     }
 
     fn pipe_end(&self, object: Object) -> Result<types::Fd> {
@@ -88,13 +101,8 @@ impl wasix_32v1::Wasix32v1 for Guest {
             let types::SignalDisposition { sig, disp } = memory.read(disposition?)?;
             signals.push((Signal::new(sig).ok_or(Errno::Inval)?, disp == 1));
         }
-        let limit = self.process.table.limits.argument_bytes;
-        let spawn = SpawnArgs {
-            name: guest::path(memory, name)?.into_owned(),
-            args: guest::read_strings(memory, args, args_len, limit)?,
-            env: self.environment(memory, envs, envs_len)?,
-            search: (search_path != 0).then(|| guest::path(memory, path).map(|path| path.into_owned())).transpose()?,
-        };
+        let search = (search_path != 0).then_some(path);
+        let spawn = self.command(memory, name, args.as_array(args_len), envs.as_array(envs_len), search)?;
         Ok(processes::spawn(&self.process, spawn, &ops, &signals)?)
     }
 
@@ -109,13 +117,8 @@ impl wasix_32v1::Wasix32v1 for Guest {
         search_path: u32,
         path: GuestPtr<str>,
     ) -> Result<()> {
-        let limit = self.process.table.limits.argument_bytes;
-        let spawn = SpawnArgs {
-            name: guest::path(memory, name)?.into_owned(),
-            args: guest::read_strings(memory, args, args_len, limit)?,
-            env: self.environment(memory, envs, envs_len)?,
-            search: (search_path != 0).then(|| guest::path(memory, path).map(|path| path.into_owned())).transpose()?,
-        };
+        let search = (search_path != 0).then_some(path);
+        let spawn = self.command(memory, name, args.as_array(args_len), envs.as_array(envs_len), search)?;
         Err(processes::exec(&self.process, spawn)?.into())
     }
 
