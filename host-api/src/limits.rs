@@ -19,10 +19,11 @@ pub struct Limits {
     /// Memory of all processes of the sandbox together, in bytes; default 2 GiB. Growing past it fails likewise, and a
     /// program that can't start for lack of it fails with `ENOMEM`.
     pub memory_bytes: u64,
-    /// CPU time of one process; default `None`, without end. Past it: SIGXCPU, which ends the process. An
-    /// engine that can't enforce it refuses to make the sandbox.
+    /// CPU time of one process; default `None`, without end. Past it: SIGXCPU, which ends the process; one that handles
+    /// the signal gets a tenth of a second to end in, and then SIGKILL. An engine that can't enforce it refuses to make
+    /// the sandbox.
     pub cpu_time: Option<Duration>,
-    /// How long one process may live; default `None`, without end. Past it: SIGKILL.
+    /// How long one process may live, whoever started it; default `None`, without end. Past it: SIGKILL.
     pub wall_time: Option<Duration>,
     /// Processes that live at the same time, zombies included; default 256. Past it: `EAGAIN`.
     pub processes: u32,
@@ -31,6 +32,12 @@ pub struct Limits {
     pub finished_processes: u32,
     /// Open file descriptors of one process; default 1024. Past it: `EMFILE`.
     pub fds: u32,
+    /// Files in mounts of the host that the whole sandbox has open; default 128. Each is a descriptor of the host's own
+    /// process. Past it: `ENFILE`.
+    pub host_fds: u32,
+    /// Host memory, in bytes, that the sandbox's pipes, open files, directory listings, arguments and environments may
+    /// take together; default 64 MiB. As it runs out, new pipes hold less; past it: `ENFILE` for a pipe, `ENOMEM` else.
+    pub kernel_bytes: u64,
     /// Bytes of the arguments and the environment of one program; default 1 MiB. Past it: `E2BIG`.
     pub argument_bytes: u32,
     /// Bytes in flight in one pipe; default 65,536. Past it the writer waits.
@@ -38,14 +45,21 @@ pub struct Limits {
     /// Captured bytes of one output stream of one process; default 8 MiB. Past it the oldest are displaced, and readers
     /// are told how many.
     pub output_bytes: u64,
+    /// Captured bytes of all processes of the sandbox together; default 64 MiB. As it runs out, the oldest ended processes
+    /// are forgotten; past it, what is captured displaces older output of its own stream.
+    pub captured_bytes: u64,
+    /// Bytes of one program's file; default 64 MiB. Compiling takes many times as much memory while it lasts. Past it:
+    /// `ENOMEM`.
+    pub program_bytes: u64,
     /// Bytes that the sandbox's files hold in all, those of its image aside; default 1 GiB. Past it: `ENOSPC`.
     pub file_bytes: u64,
-    /// Files, directories and links that the sandbox has made; default 262,144. Past it: `ENOSPC`.
+    /// Files, directories and links that the sandbox has made, which cost the host up to 4 KiB of memory each beside their
+    /// bytes; default 262,144. Past it: `ENOSPC`.
     pub inodes: u64,
     /// Bytes of one path; default 4096. Past it: `ENAMETOOLONG`.
     pub path_bytes: u32,
-    /// Stack of one process, in bytes; default 1 MiB. Past it: SIGSEGV. An engine may round it, or have one size for all
-    /// of its sandboxes.
+    /// Stack of one process, in bytes; default 1 MiB. Past it: SIGSEGV. An engine may round it up, or have one size for
+    /// all of its sandboxes; it refuses to make a sandbox that asks for more than it has.
     pub stack_bytes: u32,
 }
 
@@ -59,9 +73,13 @@ impl Default for Limits {
             processes: 256,
             finished_processes: 64,
             fds: 1024,
+            host_fds: 128,
+            kernel_bytes: 64 << 20,
             argument_bytes: 1 << 20,
             pipe_bytes: 65_536,
             output_bytes: 8 << 20,
+            captured_bytes: 64 << 20,
+            program_bytes: 64 << 20,
             file_bytes: 1 << 30,
             inodes: 1 << 18,
             path_bytes: 4096,

@@ -4,6 +4,7 @@
 //! files. That is what lets a sandbox be saved: its state is all here, and all of it is data.
 #![forbid(unsafe_code)]
 
+pub mod account;
 pub mod clock;
 pub mod errno;
 pub mod fs;

@@ -8,11 +8,15 @@ use std::io::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
+use crate::account::{Account, Charge};
 use crate::errno::Errno;
 use crate::wait::WaitSet;
 
 /// The largest write, in bytes, that is never interleaved with another (POSIX asks for at least 512).
 pub const PIPE_BUF: usize = 4096;
+
+/// What a pipe takes beside its bytes: this module's own state, and the descriptions of its two ends in the layer above.
+const OVERHEAD_BYTES: usize = 1024;
 
 #[derive(Debug)]
 struct Shared {
@@ -27,6 +31,8 @@ struct State {
     capacity: usize,
     readers: usize,
     writers: usize,
+    /// What the pipe is counted as, until both ends are closed.
+    _charge: Option<Charge>,
 }
 
 impl Shared {
@@ -45,8 +51,28 @@ pub struct PipeWriter(Arc<Shared>);
 
 /// Returns the two ends of a new pipe that holds up to `capacity` bytes, at least [`PIPE_BUF`].
 pub fn pipe(capacity: usize) -> (PipeReader, PipeWriter) {
+    with_charge(capacity, None)
+}
+
+/// Returns the two ends of a new pipe, counted against `account` as if it were full. It holds up to `capacity` bytes, or
+/// only [`PIPE_BUF`] where that is all there is room for, as on Linux.
+///
+/// # Errors
+///
+/// [`Errno::Nfile`] if the account has no room for a pipe at all.
+pub fn charged_pipe(capacity: usize, account: &Account) -> Result<(PipeReader, PipeWriter), Errno> {
+    let charge = |capacity: usize| account.charge((capacity + OVERHEAD_BYTES) as u64);
+    match charge(capacity.max(PIPE_BUF)) {
+        Ok(charge) => Ok(with_charge(capacity, Some(charge))),
+        Err(_) => charge(PIPE_BUF).map(|charge| with_charge(PIPE_BUF, Some(charge))).map_err(|_| Errno::Nfile),
+    }
+}
+
+fn with_charge(capacity: usize, charge: Option<Charge>) -> (PipeReader, PipeWriter) {
+    let capacity = capacity.max(PIPE_BUF);
+    let state = State { bytes: VecDeque::new(), capacity, readers: 1, writers: 1, _charge: charge };
     let shared = Arc::new(Shared {
-        state: Mutex::new(State { bytes: VecDeque::new(), capacity: capacity.max(PIPE_BUF), readers: 1, writers: 1 }),
+        state: Mutex::new(state),
         readable: WaitSet::default(),
         writable: WaitSet::default(),
     });
@@ -121,6 +147,12 @@ impl PipeWriter {
             return Poll::Pending;
         }
         let count = buf.len().min(room);
+        let held = state.bytes.len() + count;
+        if held > state.bytes.capacity() {
+            // It grows by doubling, but never past what the pipe may hold.
+            let (len, target) = (state.bytes.len(), held.next_power_of_two().min(state.capacity));
+            state.bytes.reserve_exact(target - len);
+        }
         // Writing to a `VecDeque` in memory can't fail.
         let _ = state.bytes.write_all(&buf[..count]);
         drop(state);
@@ -222,6 +254,31 @@ mod tests {
         assert_eq!(writer.poll_write(&mut cx, b"x"), Poll::Ready(Ok(1)));
         drop(second);
         assert_eq!(writer.poll_write(&mut cx, b"x"), Poll::Ready(Err(Errno::Pipe)));
+    }
+
+    #[test]
+    fn a_charged_pipe_counts_as_if_full_and_is_small_where_room_is() {
+        let account = Account::new(20_000);
+        let (first, second) = (charged_pipe(8192, &account).unwrap(), charged_pipe(8192, &account).unwrap());
+        assert_eq!(account.used(), 2 * (8192 + 1024));
+        assert_eq!(charged_pipe(8192, &account).unwrap_err(), Errno::Nfile);
+        drop(first.0);
+        assert_eq!(account.used(), 2 * (8192 + 1024), "one end is left");
+        drop(first.1);
+        let (_reader, writer) = charged_pipe(16_384, &account).unwrap();
+        let mut cx = Context::from_waker(Waker::noop());
+        assert_eq!(writer.poll_write(&mut cx, &[0; 8192]), Poll::Ready(Ok(PIPE_BUF)));
+        drop(second);
+        assert_eq!(account.used(), 4096 + 1024);
+    }
+
+    #[test]
+    fn a_full_pipe_takes_no_more_memory_than_it_holds() {
+        let (reader, writer) = pipe(65_536);
+        let mut cx = Context::from_waker(Waker::noop());
+        while writer.poll_write(&mut cx, &[0; 3_000]).is_ready() {}
+        assert!(writer.0.lock().bytes.capacity() <= 65_536);
+        drop(reader);
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub(crate) struct Content {
     chunks: Radix<Arc<Vec<u8>>>,
     /// The bytes in chunks, and in the blob if it counts.
     held: u64,
+    /// How many chunks there are.
+    pieces: u64,
     id: ContentId,
 }
 
@@ -53,10 +55,16 @@ impl Content {
         self.held
     }
 
-    /// Returns `held` counted anew.
-    pub fn recount(&self) -> u64 {
+    /// Returns how many pieces the content is in, beside the blob: what each costs on top of its bytes is the host's.
+    pub fn pieces(&self) -> u64 {
+        self.pieces
+    }
+
+    /// Returns `held` and `pieces` counted anew.
+    pub fn recount(&self) -> (u64, u64) {
         let chunks: u64 = self.chunks.iter().map(|(_, chunk)| chunk.len() as u64).sum();
-        chunks + if self.blob_counts { self.blob.len() as u64 } else { 0 }
+        let held = chunks + if self.blob_counts { self.blob.len() as u64 } else { 0 };
+        (held, self.chunks.iter().count() as u64)
     }
 
     /// Returns a number that no other content of this process has, unless it is equal.
@@ -127,8 +135,12 @@ impl Content {
             }
             self.break_blob();
             let (index, within) = place(len);
-            let mut freed = 0;
-            self.chunks.truncate(index + u64::from(within > 0), |chunk| freed += chunk.len() as u64);
+            let (mut freed, mut gone) = (0, 0);
+            self.chunks.truncate(index + u64::from(within > 0), |chunk| {
+                freed += chunk.len() as u64;
+                gone += 1;
+            });
+            self.pieces -= gone;
             if within > 0 && self.chunks.get(index).is_some_and(|chunk| chunk.len() > within) {
                 let chunk = self.chunk_mut(index);
                 freed += (chunk.len() - within) as u64;
@@ -227,6 +239,7 @@ impl Content {
         if self.chunks.get(index).is_none() {
             let copy = self.blob_part(index).to_vec();
             self.chunks.insert(index, Arc::new(copy));
+            self.pieces += 1;
         }
         Arc::make_mut(self.chunks.get_mut(index).expect("the chunk is there or was just made"))
     }
@@ -240,6 +253,7 @@ impl Content {
         self.blob_counts = false;
         for (index, part) in blob.chunks(CHUNK as usize).enumerate() {
             self.chunks.insert(index as u64, Arc::new(part.to_vec()));
+            self.pieces += 1;
         }
     }
 
@@ -324,7 +338,7 @@ mod tests {
         expected.resize(2 * CHUNK as usize + 1, 0);
         assert_eq!(all(&content), expected);
         assert_eq!(content.held(), 6);
-        assert_eq!(content.recount(), 6);
+        assert_eq!(content.recount(), (6, 1));
     }
 
     #[test]
@@ -332,7 +346,8 @@ mod tests {
         let mut content = Content::owned(vec![1; CHUNK as usize + 1].into());
         assert_eq!(content.held(), CHUNK + 1);
         assert_eq!(content.write(0, &[2; 100], 0), 100, "overwriting needs no space");
-        assert_eq!((content.held(), content.recount()), (CHUNK + 1, CHUNK + 1));
+        assert_eq!((content.held(), content.pieces()), (CHUNK + 1, 2));
+        assert_eq!(content.recount(), (CHUNK + 1, 2));
     }
 
     #[test]
@@ -341,7 +356,7 @@ mod tests {
         assert_eq!(content.write(0, &[1; 100], 60), 60);
         assert_eq!(content.write(60, &[1; 100], 0), 0);
         assert_eq!(content.write(10, &[2; 100], 0), 50);
-        assert_eq!((content.len(), content.held(), content.recount()), (60, 60, 60));
+        assert_eq!((content.len(), content.held(), content.recount()), (60, 60, (60, 1)));
         // The first byte of a chunk of the image needs room for the chunk.
         let mut content = Content::of_image(vec![1; 100].into());
         assert_eq!(content.write(0, &[2; 10], 99), 0);
@@ -370,7 +385,7 @@ mod tests {
         content.allocate(10, 2 * CHUNK, 2 * CHUNK + 10).unwrap();
         assert_eq!(
             (content.len(), content.held(), content.recount()),
-            (2 * CHUNK + 10, 2 * CHUNK + 10, 2 * CHUNK + 10)
+            (2 * CHUNK + 10, 2 * CHUNK + 10, (2 * CHUNK + 10, 3))
         );
         assert_eq!(content.write(0, &[1; CHUNK as usize], 0), CHUNK as usize);
         assert_eq!(content.allocate(0, u64::MAX / 2, BIG), Err(Errno::Nospc));

@@ -146,7 +146,8 @@ impl Inode {
             _ => 0,
         };
         let inodes = if of_image { self.links.saturating_sub(self.image_links) } else { self.links.max(1) };
-        Usage { bytes, inodes: inodes.into() }
+        let pieces = if let Node::File(content) = &self.node { content.pieces() } else { 0 };
+        Usage { bytes, inodes: inodes.into(), pieces }
     }
 
     pub fn stat(&self, id: InodeId) -> Stat {

@@ -78,26 +78,49 @@ impl OpenDir {
     /// Returns the absolute path, without symlinks: what `getcwd` says.
     ///
     /// # Errors
-    /// `NOENT` when the directory has been removed.
+    /// `NOENT` when the directory has been removed; `NAMETOOLONG` when it lies deeper than a path can say.
     pub fn path(&self) -> Result<String, Errno> {
         let pin = match &*self.0 {
             Handle::Foreign { path, .. } => return Ok(path.guest_path()),
             Handle::Tree(pin) => pin,
         };
         let state = pin.shared.state.read();
-        let (mut names, mut at) = (Vec::new(), pin.id);
+        let (mut names, mut at, mut len) = (Vec::new(), pin.id, 0);
         while at != Tree::ROOT {
             if state.tree.get(at)?.links == 0 {
                 return Err(Errno::Noent);
             }
             let parent = state.tree.directory(at)?.parent;
-            names.push(state.tree.directory(parent)?.name_of(at).ok_or(Errno::Noent)?);
+            let name = state.tree.directory(parent)?.name_of(at).ok_or(Errno::Noent)?;
+            len += name.len() + 1;
+            if len >= pin.shared.quota.path_bytes {
+                return Err(Errno::Nametoolong);
+            }
+            names.push(name);
             at = parent;
         }
         if names.is_empty() {
             return Ok("/".to_owned());
         }
         Ok(names.iter().rev().flat_map(|name| ["/", name]).collect())
+    }
+
+    /// Returns how many bytes the handle makes the host hold: a reader's place in a mount, with all the names.
+    pub fn held_bytes(&self) -> u64 {
+        match &*self.0 {
+            Handle::Tree(_) => 0,
+            Handle::Foreign { listing, .. } => {
+                let bytes = |listed: &Listed| size_of::<Listed>() + listed.name.len();
+                listing.lock().iter().map(bytes).sum::<usize>() as u64
+            }
+        }
+    }
+
+    /// Forgets a reader's place in a mount. Reading begins anew with what is there then.
+    pub fn forget_place(&self) {
+        if let Handle::Foreign { listing, .. } = &*self.0 {
+            *listing.lock() = Arc::default();
+        }
     }
 
     /// Returns what `fstat` says.

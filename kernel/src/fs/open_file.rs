@@ -67,6 +67,19 @@ impl OpenFile {
         self.0.access
     }
 
+    /// Tells whether the handle is a descriptor of the host's, as that of a file in a host's directory is.
+    pub fn is_on_host(&self) -> bool {
+        matches!(self.0.source, FileSource::Host { .. })
+    }
+
+    /// Returns how many bytes the handle makes the host hold: the content that a dynamic directory gave.
+    pub fn held_bytes(&self) -> u64 {
+        match &self.0.source {
+            FileSource::Fixed { content, .. } => content.len() as u64,
+            _ => 0,
+        }
+    }
+
     /// Returns the inode in the sandbox's tree, or `None` for a file of a mount.
     pub fn inode(&self) -> Option<InodeId> {
         match &self.0.source {

@@ -2,6 +2,10 @@
 
 use crate::Errno;
 
+/// What one piece of a sparse file takes of the host's memory beside its bytes, at most. Pieces that are as good as empty
+/// must not take more than the bytes that files may have.
+const PIECE_BYTES: u64 = 1024;
+
 /// The bounds of one file system. Past one, an operation fails with the errno named here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
@@ -28,12 +32,16 @@ pub struct Usage {
     pub bytes: u64,
     /// Inodes, and hard links beyond the first.
     pub inodes: u64,
+    /// The pieces that contents are in: one for each 64 KiB that anything was written to.
+    pub pieces: u64,
 }
 
 impl Usage {
-    /// Returns the bytes that may still be written.
+    /// Returns the bytes that may still be written: none when there are too many pieces.
     pub(crate) fn bytes_left(&self, quota: &Quota) -> u64 {
-        quota.bytes.saturating_sub(self.bytes)
+        // Each file has one for nothing, so that small files don't count as sparse ones.
+        let pieces_max = (quota.bytes / PIECE_BYTES).saturating_add(quota.inodes);
+        if self.pieces < pieces_max { quota.bytes.saturating_sub(self.bytes) } else { 0 }
     }
 
     /// Checks that one more inode may be made.
@@ -44,11 +52,13 @@ impl Usage {
     pub(crate) fn add(&mut self, other: Self) {
         self.bytes += other.bytes;
         self.inodes += other.inodes;
+        self.pieces += other.pieces;
     }
 
     pub(crate) fn subtract(&mut self, other: Self) {
         self.bytes -= other.bytes;
         self.inodes -= other.inodes;
+        self.pieces -= other.pieces;
     }
 }
 

@@ -41,11 +41,12 @@ impl Tree {
     pub fn recount(&self) -> Usage {
         let mut usage = Usage::default();
         for (_, inode) in self.inodes() {
-            let bytes = match &inode.node {
+            let cost = inode.cost();
+            let (bytes, pieces) = match &inode.node {
                 Node::File(content) => content.recount(),
-                _ => inode.cost().bytes,
+                _ => (cost.bytes, 0),
             };
-            usage.add(Usage { bytes, ..inode.cost() });
+            usage.add(Usage { bytes, pieces, ..cost });
         }
         usage
     }

@@ -114,6 +114,34 @@ fn past_the_bounds_a_write_is_short_and_then_fails() {
     assert_eq!(fs.stat(HOST, &"a/".repeat(32), true), Err(Errno::Nametoolong));
 }
 
+/// A byte here and there costs the host much more than a byte.
+#[test]
+fn a_file_is_not_in_more_pieces_than_its_bytes_can_pay_for() {
+    let quota = Quota { bytes: 100 << 10, inodes: 10, ..Quota::default() };
+    let fs = stillbox_kernel::fs::FileSystem::new(&image(), quota, clock());
+    let file = create(&fs, "/tmp/sparse");
+    let far = |piece: u64| piece << 16;
+    let pieces = (0..1_000).take_while(|&piece| file.write_at(far(piece), b"x") == Ok(1)).count();
+    assert_eq!(pieces, 110);
+    assert_eq!(file.write_at(far(110), b"x"), Err(Errno::Nospc));
+    assert_eq!(file.write_at(far(3), b"y"), Ok(1), "what is there can be written to");
+    file.set_len(far(100)).unwrap();
+    assert_eq!(file.write_at(far(110), b"x"), Ok(1));
+}
+
+#[test]
+fn a_path_deeper_than_paths_can_say_has_none() {
+    let fs = file_system();
+    let mut dir = fs.open_directory(HOST, "/tmp").unwrap();
+    for _ in 0..50 {
+        let name = "d".repeat(100);
+        fs.create_directory(At::directory(&dir, 0), &name, 0o755).unwrap();
+        dir = fs.open_directory(At::directory(&dir, 0), &name).unwrap();
+    }
+    assert_eq!(dir.path(), Err(Errno::Nametoolong));
+    assert_eq!(fs.open_directory(At::directory(&dir, 0), &"../".repeat(45)).unwrap().path().unwrap().len(), 4 + 5 * 101);
+}
+
 #[test]
 fn times_and_modes_are_kept() {
     let fs = file_system();
