@@ -6,16 +6,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use stillbox_api::{
-    AsyncSandbox, BindOutcome, BoxError, Command, ConnectError, CreateError, LifecycleError, RestoreError, SandboxInfo,
-    SandboxSpec, SandboxStatus, SandboxUpdate, Sandboxes, TerminationReason, Unsupported, validate_name,
+    AsyncSandbox, BindOutcome, BoxError, Command, ConnectError, CreateError, LifecycleError, Metrics, RestoreError,
+    SandboxInfo, SandboxSpec, SandboxStatus, SandboxUpdate, Sandboxes, TerminationReason, Unsupported, validate_name,
 };
 
+use crate::config::WASM_STACK_BYTES;
 use crate::image::Image;
 use crate::registry::Registry;
 use crate::runtime::Runtime;
 use crate::sandbox::state::Inner;
 use crate::sandbox::{Live, Sandbox};
-use crate::timers::Timers;
 
 /// An engine in this process: makes sandboxes, and runs what is in them on threads of its own.
 ///
@@ -30,7 +30,6 @@ pub struct Engine {
 /// What all handles of an engine, and of its sandboxes, share.
 pub(crate) struct Shared {
     pub(crate) runtime: Arc<Runtime>,
-    pub(crate) timers: Timers,
     pub(crate) registry: Registry,
     images: HashMap<String, Image>,
     default_image: Image,
@@ -88,8 +87,8 @@ impl EngineBuilder {
         for image in self.images.values().chain([&default_image]) {
             image.announce(&runtime.programs);
         }
-        let (timers, registry) = (Timers::default(), Registry::default());
-        Ok(Engine { shared: Arc::new(Shared { runtime, timers, registry, images: self.images, default_image }) })
+        let registry = Registry::default();
+        Ok(Engine { shared: Arc::new(Shared { runtime, registry, images: self.images, default_image }) })
     }
 }
 
@@ -116,6 +115,13 @@ impl Engine {
     /// Terminates all sandboxes. The engine can go on to be used.
     pub fn shutdown(&self) {
         self.shared.terminate_all();
+    }
+
+    /// Returns what the engine has done so far and what it holds now, for export to whatever watches over the host.
+    ///
+    /// Costs a look at each sandbox that lives.
+    pub fn metrics(&self) -> Metrics {
+        self.shared.metrics()
     }
 
     fn handle(&self, inner: Arc<Inner>, owns: bool) -> Arc<dyn AsyncSandbox> {
@@ -192,6 +198,10 @@ impl Shared {
     /// Checks that this engine can make such a sandbox, and returns the image that it begins with.
     fn check(&self, spec: &SandboxSpec) -> Result<&Image, CreateError> {
         spec.validate().map_err(|reason| CreateError::InvalidSpec { reason })?;
+        if spec.limits.stack_bytes as usize > WASM_STACK_BYTES {
+            let reason = "this engine gives each process 8 MiB";
+            return Err(Unsupported { operation: "a larger stack", reason }.into());
+        }
         if spec.snapshot_id.is_some() {
             return Err(RestoreError::from(Unsupported { operation: "a snapshot_id", reason: NO_CAPTURE }).into());
         }

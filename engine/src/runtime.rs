@@ -5,14 +5,18 @@ use std::sync::Arc;
 
 use wasmtime::{Engine, Linker};
 
+use crate::metrics::Counters;
 use crate::process::threads::Threads;
 use crate::program::Programs;
+use crate::timers::Timers;
 
 /// The part of an engine that knows `wasmtime`.
 pub(crate) struct Runtime {
     engine: Engine,
     pub(crate) programs: Programs,
     pub(crate) threads: Threads,
+    pub(crate) timers: Timers,
+    pub(crate) counters: Arc<Counters>,
 }
 
 impl Runtime {
@@ -25,8 +29,10 @@ impl Runtime {
         let engine = Engine::new(&crate::config::wasmtime_config())?;
         let mut linker = Linker::new(&engine);
         crate::wasi::add_to_linker(&mut linker)?;
-        let programs = Programs::new(engine.clone(), linker, cache_dir);
-        Ok(Arc::new(Self { engine, programs, threads: Threads::default() }))
+        let counters = Arc::<Counters>::default();
+        let programs = Programs::new(engine.clone(), linker, cache_dir, counters.clone());
+        let (threads, timers) = (Threads::default(), Timers::default());
+        Ok(Arc::new(Self { engine, programs, threads, timers, counters }))
     }
 
     /// Returns the engine that code is compiled for.

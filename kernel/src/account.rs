@@ -48,6 +48,11 @@ impl Account {
         Ok(Charge { account: self.clone(), amount })
     }
 
+    /// Returns a charge of nothing yet.
+    pub fn nothing(&self) -> Charge {
+        Charge { account: self.clone(), amount: 0 }
+    }
+
     fn add(&self, amount: u64) -> Result<(), Errno> {
         if let Some(whole) = &self.0.whole {
             whole.add(amount)?;
@@ -83,6 +88,11 @@ impl Charge {
         self.amount
     }
 
+    /// Counts nothing any more.
+    pub fn clear(&mut self) {
+        self.account.subtract(std::mem::take(&mut self.amount));
+    }
+
     /// Counts another amount in place of the one before.
     ///
     /// # Errors
@@ -100,7 +110,7 @@ impl Charge {
 
 impl Drop for Charge {
     fn drop(&mut self) {
-        self.account.subtract(self.amount);
+        self.clear();
     }
 }
 

@@ -71,11 +71,8 @@ pub fn charged_pipe(capacity: usize, account: &Account) -> Result<(PipeReader, P
 fn with_charge(capacity: usize, charge: Option<Charge>) -> (PipeReader, PipeWriter) {
     let capacity = capacity.max(PIPE_BUF);
     let state = State { bytes: VecDeque::new(), capacity, readers: 1, writers: 1, _charge: charge };
-    let shared = Arc::new(Shared {
-        state: Mutex::new(state),
-        readable: WaitSet::default(),
-        writable: WaitSet::default(),
-    });
+    let shared =
+        Arc::new(Shared { state: Mutex::new(state), readable: WaitSet::default(), writable: WaitSet::default() });
     (PipeReader(shared.clone()), PipeWriter(shared))
 }
 

@@ -11,6 +11,7 @@
 //! A process runs on a thread of its own and blocks it; [`Process::block`] is the one place where that happens, and every
 //! signal reaches it there. While the guest computes, signals reach it at its next loop or call.
 
+pub(crate) mod cpu;
 pub(crate) mod exit;
 pub(crate) mod output;
 pub(crate) mod proc_fs;
@@ -19,6 +20,7 @@ pub(crate) mod signals;
 pub(crate) mod spawn;
 pub(crate) mod table;
 pub(crate) mod threads;
+pub(crate) mod time_limits;
 
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -30,14 +32,17 @@ use parking_lot::Mutex;
 use stillbox_kernel::Errno;
 use stillbox_kernel::wait::{WaitSet, block_on};
 
+use crate::metrics::KillReason;
 use crate::program::Invocation;
 use crate::wasi::fd_table::FdTable;
 use crate::wasi::files::Cwd;
 
+pub(crate) use cpu::CpuTime;
 pub(crate) use exit::{Departure, Exit};
 pub(crate) use run::Guest;
 pub(crate) use signals::{Effect, Signal, Signals};
 pub(crate) use table::Table;
+use time_limits::TimeLimits;
 
 /// A process's number in its sandbox.
 pub(crate) type Pid = u32;
@@ -62,8 +67,12 @@ pub(crate) struct Process {
     pub(crate) signals: Signals,
     /// Bytes of linear memory in use.
     pub(crate) memory_bytes: AtomicU64,
-    /// CPU time in nanoseconds that the process had used when it ended.
-    pub(crate) cpu_ns: AtomicU64,
+    pub(crate) cpu: CpuTime,
+    /// CPU time in nanoseconds of children that were waited for, and of theirs.
+    pub(crate) children_cpu_ns: AtomicU64,
+    /// Why the engine has ended the process, if it has.
+    kill_reason: OnceLock<KillReason>,
+    time_limits: TimeLimits,
     /// When it was started, in nanoseconds since the Unix epoch.
     pub(crate) started_ns: u64,
     /// Wakes the thread of the guest out of a blocked call.
@@ -108,6 +117,22 @@ impl Process {
         if matches!(effect, Effect::Stop | Effect::Continue) {
             self.tell_parent();
         }
+    }
+
+    /// Ends this process for a reason of the engine's.
+    pub(crate) fn kill(&self, reason: KillReason) {
+        self.set_kill_reason(reason);
+        self.signal(Signal::KILL);
+    }
+
+    /// Says why the engine ends this process, and returns whether that wasn't said before.
+    pub(crate) fn set_kill_reason(&self, reason: KillReason) -> bool {
+        self.kill_reason.set(reason).is_ok()
+    }
+
+    /// Returns why the engine has ended this process, if it has.
+    pub(crate) fn kill_reason(&self) -> Option<KillReason> {
+        self.kill_reason.get().copied()
     }
 
     /// Blocks the guest's thread until `poll` is ready.
@@ -183,7 +208,9 @@ impl Process {
         drop(fds);
         self.waker.lock().take();
         self.table.released(self.memory_bytes.swap(0, Ordering::AcqRel));
+        self.table.runtime.counters.process_ended(exit, self.kill_reason());
         if self.exit.set(exit).is_ok() {
+            self.time_limits.clear();
             self.table.ended(self);
             self.ended.wake();
         }

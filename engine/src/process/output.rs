@@ -22,6 +22,7 @@ use bytes::Bytes;
 use futures::Stream;
 use parking_lot::Mutex;
 use stillbox_api::{OutputEvent, OutputSink, OutputStream, ProcessError};
+use stillbox_kernel::account::{Account, Charge};
 use stillbox_kernel::clock::Clock;
 use stillbox_kernel::wait::WaitSet;
 
@@ -53,9 +54,9 @@ pub(crate) struct Captured {
 }
 
 impl Output {
-    /// Returns an empty output that holds `limit` bytes of each stream.
-    pub(crate) fn new(limit: u64) -> Arc<Self> {
-        let ring = || Ring::new(usize::try_from(limit).unwrap_or(usize::MAX));
+    /// Returns an empty output that holds `limit` bytes of each stream, or what `account` has room for.
+    pub(crate) fn new(limit: u64, account: &Account) -> Arc<Self> {
+        let ring = || Ring::new(usize::try_from(limit).unwrap_or(usize::MAX), account.nothing());
         let state = State { rings: [ring(), ring()], arrival: 0, closed_ms: None };
         Arc::new(Self { state: Mutex::new(state), changed: WaitSet::default() })
     }
@@ -116,6 +117,7 @@ impl Output {
         let bytes = std::mem::take(&mut ring.bytes);
         ring.start += bytes.len() as u64;
         ring.marks.clear();
+        ring.charge.clear();
         (Vec::from(bytes).into(), missed)
     }
 
@@ -172,6 +174,8 @@ struct Ring {
     /// When the bytes came, by position. The first mark covers `start`.
     marks: VecDeque<Mark>,
     limit: usize,
+    /// What the ring has room for, beyond the least.
+    charge: Charge,
 }
 
 #[derive(Clone, Copy)]
@@ -183,8 +187,29 @@ struct Mark {
 }
 
 impl Ring {
-    fn new(limit: usize) -> Self {
-        Self { bytes: VecDeque::new(), start: 0, marks: VecDeque::new(), limit: limit.max(LIMIT_MIN) }
+    fn new(limit: usize, charge: Charge) -> Self {
+        Self { bytes: VecDeque::new(), start: 0, marks: VecDeque::new(), limit: limit.max(LIMIT_MIN), charge }
+    }
+
+    /// Returns what is held. Marks count as well: a guest that writes byte by byte must not make the host hold more than
+    /// the limit.
+    fn used(&self) -> usize {
+        self.bytes.len() + self.marks.len() * size_of::<Mark>()
+    }
+
+    /// Makes room for `more` bytes as far as limits allow, and returns how much room there is then in all.
+    fn room(&mut self, more: usize) -> usize {
+        let wanted = self.used().saturating_add(more).min(self.limit);
+        let room = (self.charge.amount() as usize).max(LIMIT_MIN);
+        if wanted <= room {
+            return room.min(self.limit);
+        }
+        // By doubling, as the memory behind it grows.
+        let doubled = wanted.checked_next_power_of_two().unwrap_or(wanted).min(self.limit);
+        match self.charge.resize(doubled as u64) {
+            Ok(()) => doubled,
+            Err(_) => room,
+        }
     }
 
     fn end(&self) -> u64 {
@@ -192,19 +217,19 @@ impl Ring {
     }
 
     fn append(&mut self, bytes: &[u8]) {
+        let room = self.room(bytes.len());
         // Of more than fits, only the end would stay.
-        let excess = bytes.len().saturating_sub(self.limit);
+        let excess = bytes.len().saturating_sub(room);
         if excess > 0 {
             self.start += (self.bytes.len() + excess) as u64;
             self.bytes.clear();
             self.forget_marks();
         }
         self.bytes.extend(&bytes[excess..]);
-        // Marks count as well: a guest that writes byte by byte must not make the host hold more than the limit.
-        let used = self.bytes.len() + self.marks.len() * size_of::<Mark>();
-        if used > self.limit {
+        let used = self.used();
+        if used > room {
             // Making room for an eighth at once keeps the search for the end of a line rare.
-            self.evict((used - self.limit + self.limit / 8) as u64);
+            self.evict((used - room + room / 8) as u64);
         }
     }
 

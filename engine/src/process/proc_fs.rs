@@ -118,12 +118,15 @@ fn stat(process: &Process, path: &str) -> String {
     let (pid, name, state) = (process.pid, name_of(path), state(process));
     let parent = process.parent.load(Ordering::Acquire);
     let group = process.group.load(Ordering::Acquire);
-    let cpu = process.cpu_ns.load(Ordering::Acquire) * TICKS / 1_000_000_000;
+    let ticks = |ns: u64| ns * TICKS / 1_000_000_000;
+    let cpu = ticks(process.cpu.used_ns());
+    let children_cpu = ticks(process.children_cpu_ns.load(Ordering::Relaxed));
     let booted_ns = process.table.clock.wall_ns().saturating_sub(process.table.clock.monotonic_ns());
-    let start = process.started_ns.saturating_sub(booted_ns) * TICKS / 1_000_000_000;
+    let start = ticks(process.started_ns.saturating_sub(booted_ns));
     let memory = process.memory_bytes.load(Ordering::Acquire);
     let resident = memory / 4096;
-    let mut line = format!("{pid} ({name}) {state} {parent} {group} {group} 0 -1 0 0 0 0 0 {cpu} 0 0 0 20 0 1 0 ");
+    let mut line =
+        format!("{pid} ({name}) {state} {parent} {group} {group} 0 -1 0 0 0 0 0 {cpu} 0 {children_cpu} 0 20 0 1 0 ");
     // Of the fields behind these, none has a meaning here.
     let _ = write!(line, "{start} {memory} {resident} 18446744073709551615");
     line.push_str(&" 0".repeat(27));

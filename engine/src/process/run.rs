@@ -8,9 +8,9 @@ use stillbox_kernel::Errno;
 use stillbox_kernel::wait::thread_waker;
 use wasmtime::{Instance, Memory, ResourceLimiter, Store, StoreContextMut, TypedFunc, UpdateDeadline};
 
+use crate::metrics::KillReason;
 use crate::process::{Departure, Exit, Process, Signal, exit};
 use crate::program::{Invocation, Program};
-use crate::wasi::clocks;
 
 /// How far ahead, in epochs, the next interruption is put while a signal handler runs: the runtime can't attend to an
 /// interruption within one, and a handler ends soon. One that doesn't is reached by as many interruptions.
@@ -49,7 +49,11 @@ impl ResourceLimiter for Guest {
 
 /// Runs a process to its end, on this thread, through all programs that it executes.
 pub(crate) fn run(process: &Arc<Process>, first: Arc<Invocation>) {
+    let program = first.path.as_str();
+    let _span = tracing::info_span!(parent: &process.table.span, "process", pid = process.pid, program).entered();
+    process.table.runtime.counters.process_started();
     process.set_waker(thread_waker());
+    process.cpu.start();
     let mut invocation = first;
     let exit = loop {
         // A panic would be a defect of the host, which must not take the application along: it ends this process only.
@@ -63,7 +67,7 @@ pub(crate) fn run(process: &Arc<Process>, first: Arc<Invocation>) {
             }
         }
     };
-    process.cpu_ns.store(clocks::thread_cpu_ns(), Ordering::Release);
+    process.cpu.stop();
     tracing::debug!(pid = process.pid, ?exit, "process ended");
     process.finish(exit);
 }
@@ -92,17 +96,19 @@ fn run_program(process: &Arc<Process>, invocation: &Arc<Invocation>) -> Departur
 
 fn start(store: &mut Store<Guest>, program: &Program) -> wasmtime::Result<()> {
     // A signal that came before the deadline was set would not be seen by it.
-    store.data().process.check_killed()?;
+    let process = store.data().process.clone();
+    process.check_killed()?;
     let instance = program.instance_pre.instantiate(&mut *store).map_err(|error| {
         tracing::debug!(%error, "a program could not be instantiated");
-        if error.is::<Departure>() || error.is::<wasmtime::Trap>() { error } else { out_of_memory() }
+        if error.is::<Departure>() || error.is::<wasmtime::Trap>() { error } else { out_of_memory(&process) }
     })?;
     store.data_mut().instance = Some(instance);
     instance.get_typed_func::<(), ()>(&mut *store, "_start")?.call(&mut *store, ())
 }
 
 /// Returns the end of a process that got no memory to start in, which is what the out-of-memory killer does.
-fn out_of_memory() -> wasmtime::Error {
+fn out_of_memory(process: &Process) -> wasmtime::Error {
+    process.set_kill_reason(KillReason::Memory);
     Departure::Exit(Exit::Signal(Signal::KILL)).into()
 }
 

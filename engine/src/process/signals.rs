@@ -24,6 +24,7 @@ impl Signal {
     pub const TTIN: Self = Self(21);
     pub const TTOU: Self = Self(22);
     pub const URG: Self = Self(23);
+    pub const XCPU: Self = Self(24);
     pub const WINCH: Self = Self(28);
 
     /// Returns the signal of a number, if there is one.

@@ -8,7 +8,9 @@ use parking_lot::Mutex;
 use stillbox_kernel::Errno;
 use stillbox_kernel::wait::WaitSet;
 
-use crate::process::{INIT, Process, Signals, Table, run};
+use crate::config::PROCESSES_MAX;
+use crate::process::time_limits::{self, TimeLimits};
+use crate::process::{CpuTime, INIT, Process, Signals, Table, run};
 use crate::program::Invocation;
 use crate::wasi::fd_table::FdTable;
 use crate::wasi::files::Cwd;
@@ -31,8 +33,8 @@ impl Table {
     ///
     /// # Errors
     ///
-    /// [`Errno::Again`] when the sandbox has as many processes as it may, the system has no more threads, or the sandbox
-    /// has ended.
+    /// [`Errno::Again`] when the sandbox or the engine has as many processes as it may, the system has no more threads, or
+    /// the sandbox has ended.
     pub(crate) fn spawn(self: &Arc<Self>, request: Spawn) -> Result<Arc<Process>, Errno> {
         let pid = self.allocate_pid();
         let parent = request.parent.as_deref();
@@ -51,16 +53,27 @@ impl Table {
             invocation: Mutex::new(request.invocation.clone()),
             signals: request.signals,
             memory_bytes: AtomicU64::new(0),
-            cpu_ns: AtomicU64::new(0),
+            cpu: CpuTime::default(),
+            children_cpu_ns: AtomicU64::new(0),
+            kill_reason: OnceLock::new(),
+            time_limits: TimeLimits::default(),
             started_ns: self.clock.wall_ns(),
             waker: Mutex::default(),
             child_changed: WaitSet::default(),
             exit: OnceLock::new(),
             ended: WaitSet::default(),
         });
-        self.enter(process.clone())?;
-        tracing::debug!(pid, program = %request.invocation.path, "process started");
-        run::launch(process.clone(), request.invocation).inspect_err(|_| self.remove(pid))?;
+        let counters = &self.runtime.counters;
+        if !counters.admit_process(PROCESSES_MAX.into()) {
+            return Err(Errno::Again);
+        }
+        self.enter(process.clone()).inspect_err(|_| counters.process_refused())?;
+        tracing::debug!(parent: &self.span, pid, program = %request.invocation.path, "process started");
+        run::launch(process.clone(), request.invocation).inspect_err(|_| {
+            self.remove(pid);
+            counters.process_refused();
+        })?;
+        time_limits::watch(&process);
         Ok(process)
     }
 }

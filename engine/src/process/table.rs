@@ -8,9 +8,11 @@ use std::task::{Context, Poll};
 use parking_lot::Mutex;
 use stillbox_api::Limits;
 use stillbox_kernel::Errno;
+use stillbox_kernel::account::Account;
 use stillbox_kernel::clock::Clock;
 use stillbox_kernel::fs::FileSystem;
 
+use crate::metrics::KillReason;
 use crate::process::{Exit, INIT, Pid, Process, Signal};
 use crate::runtime::Runtime;
 
@@ -20,6 +22,16 @@ pub(crate) struct Table {
     pub(crate) fs: FileSystem,
     pub(crate) clock: Clock,
     pub(crate) limits: Limits,
+    /// What the sandbox makes the host hold beside linear memories, files and captured output.
+    pub(crate) kernel: Account,
+    /// The part of that which is pipes.
+    pub(crate) pipes: Account,
+    /// The files of the host's mounts that are open.
+    pub(crate) host_fds: Account,
+    /// What of captured output is held.
+    pub(crate) captured: Account,
+    /// The sandbox's span, which all that happens in it is told in.
+    pub(crate) span: tracing::Span,
     processes: Mutex<HashMap<Pid, Arc<Process>>>,
     next_pid: AtomicU32,
     /// Bytes of linear memory that all processes use together.
@@ -44,11 +56,23 @@ pub(crate) enum ChildChange {
 
 impl Table {
     /// Returns an empty table over a file system.
-    pub(crate) fn new(runtime: Arc<Runtime>, fs: FileSystem, clock: Clock, limits: Limits) -> Arc<Self> {
+    pub(crate) fn new(
+        runtime: Arc<Runtime>,
+        fs: FileSystem,
+        clock: Clock,
+        limits: Limits,
+        span: tracing::Span,
+    ) -> Arc<Self> {
+        let kernel = Account::new(limits.kernel_bytes);
         let table = Arc::new(Self {
             runtime,
             fs,
             clock,
+            pipes: kernel.part(),
+            kernel,
+            host_fds: Account::new(limits.host_fds.into()),
+            captured: Account::new(limits.captured_bytes),
+            span,
             limits,
             processes: Mutex::default(),
             next_pid: AtomicU32::new(INIT + 1),
@@ -172,8 +196,11 @@ impl Table {
         }
         match found {
             Some((pid, change)) => {
-                if matches!(change, ChildChange::Ended(_)) {
-                    processes.remove(&pid);
+                if matches!(change, ChildChange::Ended(_))
+                    && let Some(child) = processes.remove(&pid)
+                {
+                    let used = child.cpu.used_ns() + child.children_cpu_ns.load(Ordering::Relaxed);
+                    parent.children_cpu_ns.fetch_add(used, Ordering::Relaxed);
                 }
                 Poll::Ready(Ok((pid, change)))
             }
@@ -192,13 +219,17 @@ impl Table {
     }
 
     /// Kills every process that descends from the one of this number that the host started, and it too.
-    pub(crate) fn kill_job(&self, job: Pid) {
-        self.signal_all(Signal::KILL, |process| process.job == job);
+    pub(crate) fn kill_job(&self, job: Pid, reason: KillReason) {
+        self.kill_all(reason, |process| process.job == job);
     }
 
     /// Kills all processes and lets no more be started.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
-        self.signal_all(Signal::KILL, |_| true);
+        self.kill_all(KillReason::Terminated, |_| true);
+    }
+
+    fn kill_all(&self, reason: KillReason, is_meant: impl Fn(&Process) -> bool) {
+        self.list().iter().filter(|process| is_meant(process)).for_each(|process| process.kill(reason));
     }
 }

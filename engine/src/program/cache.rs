@@ -6,12 +6,19 @@
 use std::hash::{Hash as _, Hasher as _};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 
 use wasmtime::{Engine, Module};
+
+/// How much the directory may hold, in bytes. Guests can write programs, and each is kept.
+const BYTES_MAX: u64 = 4 << 30;
 
 /// A directory of compiled programs, one file for each digest.
 pub(super) struct Disk {
     dir: PathBuf,
+    /// How much this engine has stored since the directory was last looked through.
+    stored_bytes: AtomicU64,
 }
 
 impl Disk {
@@ -22,7 +29,10 @@ impl Disk {
         engine.precompile_compatibility_hash().hash(&mut hasher);
         let dir = dir.join(format!("{:016x}", hasher.finish()));
         match create_private(&dir) {
-            Ok(()) => Some(Self { dir }),
+            Ok(()) => {
+                trim(&dir, BYTES_MAX);
+                Some(Self { dir, stored_bytes: AtomicU64::new(0) })
+            }
             Err(error) => {
                 tracing::warn!(dir = %dir.display(), %error, "compiled programs are not kept on disk");
                 None
@@ -39,7 +49,10 @@ impl Disk {
         // SAFETY: the file was written by `store` below from a module that this build of the runtime compiled, in a
         // directory that only this user can write to.
         match unsafe { Module::deserialize_file(engine, &path) } {
-            Ok(module) => Some(module),
+            Ok(module) => {
+                touch(&path);
+                Some(module)
+            }
             Err(error) => {
                 tracing::warn!(path = %path.display(), %error, "a compiled program could not be loaded");
                 None
@@ -53,6 +66,12 @@ impl Disk {
             let mut file = tempfile::NamedTempFile::new_in(&self.dir)?;
             file.write_all(&code)?;
             file.persist(self.path(digest)).map_err(|error| error.error)?;
+            // Others may use the directory too, so what there is in it is only known from looking.
+            let stored = self.stored_bytes.fetch_add(code.len() as u64, Ordering::Relaxed) + code.len() as u64;
+            if stored > BYTES_MAX / 8 {
+                self.stored_bytes.store(0, Ordering::Relaxed);
+                trim(&self.dir, BYTES_MAX);
+            }
             Ok(())
         });
         if let Err(error) = written {
@@ -65,6 +84,40 @@ impl Disk {
     }
 }
 
+/// Takes note that a program was used, so that it is among the last to go.
+fn touch(path: &Path) {
+    let touched = std::fs::File::open(path).and_then(|file| file.set_modified(SystemTime::now()));
+    if let Err(error) = touched {
+        tracing::debug!(path = %path.display(), %error, "the use of a compiled program could not be noted");
+    }
+}
+
+/// Removes what was used longest ago, if there is more than `bytes_max`, until a quarter of that is free again. Whoever has
+/// a removed program mapped keeps it.
+fn trim(dir: &Path, bytes_max: u64) {
+    let Ok(entries) = std::fs::read_dir(dir) else { return };
+    let mut files: Vec<(SystemTime, u64, PathBuf)> = entries
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            let metadata = entry.metadata().ok()?;
+            Some((metadata.modified().ok()?, metadata.len(), entry.path()))
+        })
+        .collect();
+    let mut bytes: u64 = files.iter().map(|(_, len, _)| len).sum();
+    if bytes <= bytes_max {
+        return;
+    }
+    files.sort_unstable();
+    for (_, len, path) in files {
+        if bytes <= bytes_max / 4 * 3 {
+            break;
+        }
+        if std::fs::remove_file(&path).is_ok() {
+            bytes -= len;
+        }
+    }
+}
+
 /// Makes a directory that only this user can enter.
 fn create_private(dir: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(dir)?;
@@ -74,4 +127,33 @@ fn create_private(dir: &Path) -> std::io::Result<()> {
         std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn what_was_used_longest_ago_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in 0..5_u64 {
+            let path = dir.path().join(name.to_string());
+            std::fs::write(&path, [0; 100]).unwrap();
+            let used = SystemTime::UNIX_EPOCH + Duration::from_secs(name);
+            std::fs::File::open(&path).unwrap().set_modified(used).unwrap();
+        }
+        touch(&dir.path().join("0"));
+        let left = || {
+            let entries = dir.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+            let mut left: Vec<String> = entries.collect();
+            left.sort_unstable();
+            left
+        };
+        trim(dir.path(), 500);
+        assert_eq!(left().len(), 5);
+        trim(dir.path(), 400);
+        assert_eq!(left(), ["0", "3", "4"]);
+    }
 }

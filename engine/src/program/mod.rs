@@ -6,16 +6,20 @@
 pub(crate) mod resolve;
 
 mod cache;
+mod recent;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 use stillbox_kernel::Errno;
 use wasmtime::{Engine, InstancePre, Linker, Module};
 
+use crate::metrics::{Counters, count};
 use crate::process::Guest;
+use recent::{Entry, Recent};
 
 pub(crate) use resolve::Invocation;
 
@@ -59,75 +63,124 @@ impl ProgramError {
 /// The hash of a program's file.
 type Digest = [u8; 32];
 
+/// What compiling came to.
+type Compiled = Result<Arc<Program>, ProgramError>;
+
 /// A program that is being compiled, or has been.
-type Slot = Arc<OnceLock<Result<Arc<Program>, ProgramError>>>;
+type Slot = Arc<Entry<OnceLock<Compiled>>>;
 
 /// The compiled programs of an engine, found by what their file holds.
 ///
 /// A start looks its program up by content id, which costs one map access. Only a content that was never seen is hashed,
-/// and only a hash that is neither in memory nor on disk is compiled.
+/// and only a hash that is neither in memory nor on disk is compiled. What guests bring is forgotten when others were used
+/// since; what an image brings stays.
 pub(crate) struct Programs {
     engine: Engine,
     linker: Linker<Guest>,
+    counters: Arc<Counters>,
     disk: Option<cache::Disk>,
-    by_content: Mutex<HashMap<u64, Slot>>,
-    by_digest: Mutex<HashMap<Digest, Slot>>,
+    by_content: Mutex<HashMap<u64, (Digest, Slot)>>,
+    by_digest: Mutex<Recent<Digest, OnceLock<Compiled>>>,
     /// The digests of contents that an image brought along, so that they need no hashing.
     known: Mutex<HashMap<u64, Digest>>,
+    /// The time by which uses are ordered: how many contents have been asked for that were not ready.
+    now: AtomicU64,
+    compilers: Gate,
 }
 
 /// How many contents are remembered before those not in use are forgotten.
 const CONTENTS_MAX: usize = 4096;
 
+/// How much compiled code is held in memory, in bytes: some tens of large interpreters. Programs that run hold their own.
+const CODE_BYTES_MAX: u64 = 512 << 20;
+
+/// What holding any program costs beside its code, in bytes, and what holding the reason costs that a file is none.
+const ENTRY_BYTES: u64 = 16 << 10;
+
+/// How many programs are compiled at the same time. Each compilation uses all processors and, for a large program, some
+/// hundreds of megabytes; more than one keep small programs from waiting for a large one.
+const COMPILERS_MAX: usize = 4;
+
 impl Programs {
-    pub(crate) fn new(engine: Engine, linker: Linker<Guest>, cache_dir: Option<PathBuf>) -> Self {
+    pub(crate) fn new(
+        engine: Engine,
+        linker: Linker<Guest>,
+        cache_dir: Option<PathBuf>,
+        counters: Arc<Counters>,
+    ) -> Self {
         let disk = cache_dir.and_then(|dir| cache::Disk::open(dir, &engine));
         Self {
             engine,
             linker,
+            counters,
             disk,
             by_content: Mutex::default(),
-            by_digest: Mutex::default(),
+            by_digest: Mutex::new(Recent::new(CODE_BYTES_MAX)),
             known: Mutex::default(),
+            now: AtomicU64::new(0),
+            compilers: Gate::new(COMPILERS_MAX),
         }
     }
 
     /// Tells the digest of a content beforehand.
     pub(crate) fn know(&self, content_id: u64, digest: Digest) {
         self.known.lock().insert(content_id, digest);
+        self.by_digest.lock().pin(digest);
+    }
+
+    /// Returns how much compiled code is held.
+    pub(crate) fn code_bytes(&self) -> u64 {
+        self.by_digest.lock().weight()
     }
 
     /// Returns the program of a content if it is compiled.
-    fn ready(&self, content_id: u64) -> Option<Result<Arc<Program>, ProgramError>> {
-        self.by_content.lock().get(&content_id)?.get().cloned()
+    fn ready(&self, content_id: u64) -> Option<Compiled> {
+        let by_content = self.by_content.lock();
+        let (_, slot) = by_content.get(&content_id)?;
+        let ready = slot.value.get()?;
+        slot.touch(self.now.load(Ordering::Relaxed));
+        Some(ready.clone())
     }
 
     /// Returns the program of a content that isn't ready, and remembers it as that.
     ///
     /// This can take seconds. Several callers for one content wait for one compilation.
-    fn compile(&self, content_id: u64, bytes: &[u8]) -> Result<Arc<Program>, ProgramError> {
+    fn compile(&self, content_id: u64, bytes: &[u8]) -> Compiled {
         let known = self.known.lock().get(&content_id).copied();
         let digest = known.unwrap_or_else(|| *blake3::hash(bytes).as_bytes());
-        let slot = self.by_digest.lock().entry(digest).or_default().clone();
-        let result = slot.get_or_init(|| self.load(bytes, &digest).map(Arc::new)).clone();
+        let now = self.now.fetch_add(1, Ordering::Relaxed) + 1;
+        let slot = self.by_digest.lock().entry(digest, now);
+        let result = slot.value.get_or_init(|| self.load(bytes, &digest).map(Arc::new)).clone();
+        let code_bytes = result.as_ref().map_or(0, |program| code_bytes(program.instance_pre.module()));
+        slot.set_weight(ENTRY_BYTES + code_bytes);
 
         let mut by_content = self.by_content.lock();
-        if by_content.len() >= CONTENTS_MAX {
-            let known = self.known.lock();
-            by_content.retain(|id, _| known.contains_key(id));
+        by_content.insert(content_id, (digest, slot));
+        let mut by_digest = self.by_digest.lock();
+        if by_digest.trim() {
+            by_content.retain(|_, (digest, slot)| by_digest.holds(*digest, slot));
         }
-        by_content.insert(content_id, slot);
+        drop(by_digest);
+        if by_content.len() > CONTENTS_MAX {
+            let known = self.known.lock();
+            by_content.retain(|id, _| known.contains_key(id) || *id == content_id);
+        }
         result
     }
 
     fn load(&self, bytes: &[u8], digest: &Digest) -> Result<Program, ProgramError> {
         check_header(bytes)?;
         let module = match self.disk.as_ref().and_then(|disk| disk.load(&self.engine, digest)) {
-            Some(module) => module,
+            Some(module) => {
+                count(&self.counters.programs_loaded);
+                module
+            }
             None => {
+                let _turn = self.compilers.enter();
                 let started = std::time::Instant::now();
                 let module = Module::from_binary(&self.engine, bytes)
                     .map_err(|error| ProgramError::Invalid(first_line(&error)))?;
+                count(&self.counters.programs_compiled);
                 tracing::info!(bytes = bytes.len(), elapsed = ?started.elapsed(), "compiled a program");
                 if let Some(disk) = &self.disk {
                     disk.store(&module, digest);
@@ -148,6 +201,41 @@ impl Programs {
         }
         let instance_pre = linker.instantiate_pre(module).map_err(|error| ProgramError::Invalid(first_line(&error)))?;
         Ok(Program { instance_pre })
+    }
+}
+
+/// Returns how large the compiled code of a module is, in bytes.
+fn code_bytes(module: &Module) -> u64 {
+    let image = module.image_range();
+    (image.end.addr() - image.start.addr()) as u64
+}
+
+/// Lets so many threads through at a time.
+struct Gate {
+    free: Mutex<usize>,
+    freed: Condvar,
+}
+
+/// A thread's turn at a [`Gate`].
+struct Turn<'a>(&'a Gate);
+
+impl Gate {
+    fn new(turns: usize) -> Self {
+        Self { free: Mutex::new(turns), freed: Condvar::new() }
+    }
+
+    fn enter(&self) -> Turn<'_> {
+        let mut free = self.free.lock();
+        self.freed.wait_while(&mut free, |free| *free == 0);
+        *free -= 1;
+        Turn(self)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        *self.0.free.lock() += 1;
+        self.0.freed.notify_one();
     }
 }
 

@@ -3,17 +3,16 @@
 use std::sync::Arc;
 
 use stillbox_kernel::Errno;
+use stillbox_kernel::account::{Account, Charge};
 use stillbox_kernel::fs::{At, FileSystem, OpenFile, OpenOptions, Opened};
 
+use crate::metrics::count;
 use crate::process::Pid;
 use crate::program::{Program, ProgramError, Programs};
 use crate::wasi::files::Cwd;
 
 /// Where programs are looked for if the environment has no `PATH`.
 pub(crate) const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
-
-/// The largest file that is looked at as a program, in bytes: ten times the largest interpreter known.
-const PROGRAM_BYTES_MAX: u64 = 256 << 20;
 
 /// How many interpreters a script may name one after another, as on Linux.
 const INTERPRETERS_MAX: usize = 4;
@@ -29,6 +28,8 @@ pub(crate) struct Invocation {
     pub(crate) args: Vec<String>,
     /// `KEY=value` each.
     pub(crate) env: Vec<String>,
+    /// What the arguments and the environment are counted as.
+    _charge: Charge,
 }
 
 /// A command to be resolved.
@@ -43,6 +44,10 @@ pub(crate) struct Request<'a> {
     pub(crate) cwd: &'a Cwd,
     /// The process that asks, for what paths below `/proc/self` mean; 0 for the host.
     pub(crate) caller: Pid,
+    /// The largest file that is taken for a program, in bytes.
+    pub(crate) bytes_max: u64,
+    /// What arguments and environment are [counted](charge) as.
+    pub(crate) charge: Charge,
 }
 
 /// Why a command can't be run.
@@ -52,6 +57,8 @@ pub(crate) enum ResolveError {
     File(Errno),
     /// The file isn't a program.
     Program(ProgramError),
+    /// The file is larger than a program may be.
+    TooLarge,
 }
 
 impl ResolveError {
@@ -59,6 +66,7 @@ impl ResolveError {
         match self {
             Self::File(errno) => *errno,
             Self::Program(error) => error.errno(),
+            Self::TooLarge => Errno::Nomem,
         }
     }
 }
@@ -82,6 +90,17 @@ pub(crate) struct Located {
     executable: Executable,
     args: Vec<String>,
     env: Vec<String>,
+    charge: Charge,
+}
+
+/// Counts arguments and environment as what the host holds for them, with what allocating each takes.
+///
+/// # Errors
+///
+/// [`Errno::Nomem`].
+pub(crate) fn charge<'a>(account: &Account, strings: impl Iterator<Item = &'a String>) -> Result<Charge, Errno> {
+    const ALLOCATION_BYTES: usize = 16;
+    account.charge(strings.map(|string| (size_of::<String>() + ALLOCATION_BYTES + string.len()) as u64).sum())
 }
 
 impl Programs {
@@ -98,21 +117,23 @@ impl Programs {
     ///
     /// # Errors
     ///
-    /// [`Errno::Noent`] if there is no such file, [`Errno::Acces`] if it may not be executed.
+    /// [`Errno::Noent`] if there is no such file, [`Errno::Acces`] if it may not be executed, and
+    /// [`ResolveError::TooLarge`].
     pub(crate) fn locate(&self, fs: &FileSystem, request: Request<'_>) -> Result<Located, ResolveError> {
-        let Request { name, search, mut args, env, cwd, caller } = request;
+        let Request { name, search, mut args, env, cwd, caller, bytes_max, charge } = request;
         let at = At::directory(cwd.dir(), caller);
-        let mut executable = find(fs, at, name, search)?;
+        let files = Files { fs, at, bytes_max };
+        let mut executable = files.find(name, search)?;
         for _ in 0..=INTERPRETERS_MAX {
             let Some((interpreter, option)) = shebang(&executable.head) else {
                 executable.path = absolute(executable.path, cwd);
-                return Ok(Located { executable, args, env });
+                return Ok(Located { executable, args, env, charge });
             };
             // The script's path takes the place of its own name, behind the interpreter and its one option.
             let script = std::mem::take(&mut executable.path);
             let rest = args.into_iter().skip(1);
             args = [interpreter.clone()].into_iter().chain(option).chain([script]).chain(rest).collect();
-            executable = open(fs, at, &interpreter)?;
+            executable = files.open(&interpreter)?;
         }
         Err(Errno::Loop.into())
     }
@@ -128,63 +149,75 @@ impl Programs {
     ///
     /// Why the file is no program, or can't be read.
     pub(crate) fn load_located(&self, located: Located) -> Result<Arc<Invocation>, ResolveError> {
-        let Located { executable: Executable { path, file, .. }, args, env } = located;
+        let Located { executable: Executable { path, file, .. }, args, env, charge } = located;
         // What is compiled isn't read: a file that a guest wrote is in pieces, and would be put together at each start.
         let program = match self.ready(file.content_id()?) {
-            Some(ready) => ready,
+            Some(ready) => {
+                count(&self.counters.program_hits);
+                ready
+            }
             None => {
                 let (content_id, contents) = file.identified_contents()?;
                 self.compile(content_id, &contents)
             }
         };
         let program = program.map_err(ResolveError::Program)?;
-        Ok(Arc::new(Invocation { program, path, args, env }))
+        Ok(Arc::new(Invocation { program, path, args, env, _charge: charge }))
     }
 }
 
-/// Finds the file of a command: itself if it holds a `/`, else the first executable one along the path.
-fn find(fs: &FileSystem, at: At<'_>, name: &str, search: Option<&str>) -> Result<Executable, Errno> {
-    if name.is_empty() {
-        return Err(Errno::Noent);
-    }
-    let Some(search) = search.filter(|_| !name.contains('/')) else {
-        return open(fs, at, name);
-    };
-    let mut result = Err(Errno::Noent);
-    for dir in search.split(':') {
-        let path = match dir {
-            // An empty entry means the working directory (POSIX, "Other Environment Variables").
-            "" => name.to_owned(),
-            dir => format!("{}/{name}", dir.trim_end_matches('/')),
-        };
-        match open(fs, at, &path) {
-            Ok(executable) => return Ok(executable),
-            // A file without permission is the answer if nothing better follows.
-            Err(Errno::Acces) => result = Err(Errno::Acces),
-            Err(_) => {}
+/// Where programs are looked for, and which of them are too large.
+struct Files<'a> {
+    fs: &'a FileSystem,
+    at: At<'a>,
+    bytes_max: u64,
+}
+
+impl Files<'_> {
+    /// Finds the file of a command: itself if it holds a `/`, else the first executable one along the path.
+    fn find(&self, name: &str, search: Option<&str>) -> Result<Executable, ResolveError> {
+        if name.is_empty() {
+            return Err(Errno::Noent.into());
         }
+        let Some(search) = search.filter(|_| !name.contains('/')) else {
+            return self.open(name);
+        };
+        let mut result = Err(Errno::Noent.into());
+        for dir in search.split(':') {
+            let path = match dir {
+                // An empty entry means the working directory (POSIX, "Other Environment Variables").
+                "" => name.to_owned(),
+                dir => format!("{}/{name}", dir.trim_end_matches('/')),
+            };
+            match self.open(&path) {
+                Ok(executable) => return Ok(executable),
+                // A file that is there but can't be run is the answer if nothing better follows.
+                Err(error @ (ResolveError::File(Errno::Acces) | ResolveError::TooLarge)) => result = Err(error),
+                Err(_) => {}
+            }
+        }
+        result
     }
-    result
-}
 
-fn open(fs: &FileSystem, at: At<'_>, path: &str) -> Result<Executable, Errno> {
-    let options = OpenOptions { read: true, ..OpenOptions::default() };
-    let file = match fs.open(at, path, &options)? {
-        Opened::File(file) => file,
-        _ => return Err(Errno::Acces),
-    };
-    if file.size()? > PROGRAM_BYTES_MAX {
-        return Err(Errno::Nomem);
+    fn open(&self, path: &str) -> Result<Executable, ResolveError> {
+        let options = OpenOptions { read: true, ..OpenOptions::default() };
+        let file = match self.fs.open(self.at, path, &options)? {
+            Opened::File(file) => file,
+            _ => return Err(Errno::Acces.into()),
+        };
+        if file.size()? > self.bytes_max {
+            return Err(ResolveError::TooLarge);
+        }
+        let mut head = vec![0; b"#!".len() + SHEBANG_BYTES_MAX];
+        let count = file.read_at(0, &mut head)?;
+        head.truncate(count);
+        // WASI has no way to set permission bits, so a guest's compiler couldn't make what it writes executable: a module
+        // is executable as it is.
+        if !file.stat()?.is_executable() && !head.starts_with(b"\0asm") {
+            return Err(Errno::Acces.into());
+        }
+        Ok(Executable { path: path.to_owned(), file, head })
     }
-    let mut head = vec![0; b"#!".len() + SHEBANG_BYTES_MAX];
-    let count = file.read_at(0, &mut head)?;
-    head.truncate(count);
-    // WASI has no way to set permission bits, so a guest's compiler couldn't make what it writes executable: a module is
-    // executable as it is.
-    if !file.stat()?.is_executable() && !head.starts_with(b"\0asm") {
-        return Err(Errno::Acces);
-    }
-    Ok(Executable { path: path.to_owned(), file, head })
 }
 
 /// Returns the path as `/proc/PID/exe` tells it, which must hold wherever the process goes.

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use stillbox_api::{CreateError, Mount, Unsupported};
+use stillbox_api::{CreateError, Mount};
 use stillbox_kernel::clock::Clock;
 use stillbox_kernel::fs::{At, FileSystem, MountAccess, Quota, open_host_directory};
 
@@ -20,10 +20,6 @@ impl Live {
     /// Returns what there is of a sandbox when it starts: the files of the image and nobody running.
     pub(crate) fn boot(engine: &Shared, inner: &Arc<Inner>, image: &Image) -> Result<Arc<Self>, CreateError> {
         let spec = &inner.spec;
-        if spec.limits.cpu_time.is_some() {
-            let reason = "processor time is not measured while a process runs; use wall_time";
-            return Err(Unsupported { operation: "a limit on processor time", reason }.into());
-        }
         let quota = Quota {
             bytes: spec.limits.file_bytes,
             inodes: spec.limits.inodes,
@@ -38,16 +34,16 @@ impl Live {
         let cwd = working_dir(&fs, spec.working_dir.as_deref().unwrap_or(&image.working_dir))?;
         let root = fs.open_directory(At::HOST, "/").map_err(|errno| CreateError::Engine(errno.into()))?;
         let env = image.env.clone().into_iter().chain(spec.env.clone()).collect();
-        let table = Table::new(engine.runtime.clone(), fs, clock, spec.limits.clone());
+        let span = tracing::info_span!("sandbox", id = inner.id, name = spec.name);
+        let table = Table::new(engine.runtime.clone(), fs, clock, spec.limits.clone(), span);
         Ok(Arc::new(Self {
             id: inner.id.clone(),
             table,
             jobs: Jobs::default(),
-            timers: engine.timers.clone(),
             env,
             cwd,
             root,
-            idle: Idle::new(engine.timers.clone(), inner, spec.idle_timeout),
+            idle: Idle::new(engine.runtime.timers.clone(), inner, spec.idle_timeout),
             over: false.into(),
         }))
     }

@@ -9,6 +9,7 @@ use stillbox_api::{ProcessInfo, ProcessStatus};
 use stillbox_kernel::pipe::PipeWriter;
 use stillbox_kernel::wait::WaitSet;
 
+use crate::metrics::KillReason;
 use crate::process::output::Output;
 use crate::process::{Exit, Pid, Process, Signal};
 use crate::sandbox::idle::Busy;
@@ -71,7 +72,7 @@ impl Job {
         // task that somebody would have to run.
         let waker = Waker::from(job.clone());
         if let Poll::Ready(exit) = job.process.poll_exit(&mut Context::from_waker(&waker)) {
-            job.finish(status_of(exit));
+            job.finish(job.status_of(exit));
         }
         job
     }
@@ -95,7 +96,7 @@ impl Job {
 
     /// Kills the process and all its descendants, those that left its group too.
     pub(crate) fn kill(&self) {
-        self.process.table.kill_job(self.pid());
+        self.process.table.kill_job(self.pid(), KillReason::Requested);
     }
 
     /// Kills as [`kill`](Self::kill), because the command's own timeout has passed.
@@ -103,7 +104,7 @@ impl Job {
         // A process that ends at this moment has ended by itself.
         if self.end().is_none() {
             self.timed_out.store(true, Ordering::Release);
-            self.kill();
+            self.process.table.kill_job(self.pid(), KillReason::Timeout);
         }
     }
 
@@ -133,6 +134,17 @@ impl Job {
         self.ended.wake();
     }
 
+    /// Returns what the API says of an end. As on Unix, an exit code has eight bits.
+    fn status_of(&self, exit: Exit) -> ProcessStatus {
+        match exit {
+            Exit::Code(code) => ProcessStatus::Exited((code & 0xff) as i32),
+            Exit::Signal(Signal::KILL) if self.process.kill_reason() == Some(KillReason::Memory) => {
+                ProcessStatus::OomKilled
+            }
+            Exit::Signal(signal) => ProcessStatus::Signaled(signal.number().into()),
+        }
+    }
+
     /// Returns what is known about the process now.
     pub(crate) fn info(&self) -> ProcessInfo {
         let end = self.end();
@@ -153,15 +165,7 @@ impl Job {
 impl Wake for Job {
     fn wake(self: Arc<Self>) {
         if let Some(exit) = self.process.exit() {
-            self.finish(status_of(exit));
+            self.finish(self.status_of(exit));
         }
-    }
-}
-
-/// Returns what the API says of an end. As on Unix, an exit code has eight bits.
-fn status_of(exit: Exit) -> ProcessStatus {
-    match exit {
-        Exit::Code(code) => ProcessStatus::Exited((code & 0xff) as i32),
-        Exit::Signal(signal) => ProcessStatus::Signaled(signal.number().into()),
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use stillbox_api::{ProcessError, ProcessRef, ProcessStatus};
+use stillbox_kernel::account::Account;
 
 use crate::process::{Pid, Signal};
 use crate::sandbox::job::Job;
@@ -49,16 +50,22 @@ impl Jobs {
         Ok(Claim { jobs: self, name })
     }
 
-    /// Enters a job, and forgets the oldest ended ones beyond `finished_max`.
-    pub(crate) fn enter(&self, job: Arc<Job>, finished_max: usize) {
+    /// Enters a job, and forgets the oldest ended ones: those beyond `finished_max`, and others as long as little is left
+    /// of what all of them may capture.
+    pub(crate) fn enter(&self, job: Arc<Job>, finished_max: usize, captured: &Account) {
+        let is_scarce = || captured.used() > captured.limit() / 4 * 3;
         let mut by_pid = self.by_pid.lock();
         by_pid.insert(job.pid(), job);
-        if by_pid.len() > finished_max {
-            let finished: Vec<Pid> =
-                by_pid.iter().filter(|(_, job)| job.end().is_some()).map(|(pid, _)| *pid).collect();
-            for pid in &finished[..finished.len().saturating_sub(finished_max)] {
-                by_pid.remove(pid);
+        if by_pid.len() <= finished_max && !is_scarce() {
+            return;
+        }
+        let finished: Vec<Pid> = by_pid.iter().filter(|(_, job)| job.end().is_some()).map(|(pid, _)| *pid).collect();
+        let excess = finished.len().saturating_sub(finished_max);
+        for (index, pid) in finished.iter().enumerate() {
+            if index >= excess && !is_scarce() {
+                break;
             }
+            by_pid.remove(pid);
         }
     }
 

@@ -33,13 +33,13 @@ use stillbox_api::{
     TerminationReason, WrongStatus,
 };
 use stillbox_kernel::fs::OpenDir;
+use tracing::Instrument as _;
 
 use crate::engine::Shared;
 use crate::process::Table;
 use crate::sandbox::idle::Idle;
 use crate::sandbox::jobs::Jobs;
 use crate::sandbox::state::Inner;
-use crate::timers::Timers;
 use crate::wasi::files::Cwd;
 
 /// What there is of a sandbox while it runs.
@@ -47,7 +47,6 @@ pub(crate) struct Live {
     id: String,
     pub(crate) table: Arc<Table>,
     jobs: Jobs,
-    timers: Timers,
     /// The environment of processes that the host starts.
     env: BTreeMap<String, String>,
     /// Where they start, and where relative paths of the API begin.
@@ -148,11 +147,13 @@ impl AsyncSandbox for Sandbox {
     }
 
     async fn run(&self, command: Command) -> Result<CommandResult, ProcessError> {
-        self.live()?.run(command).await
+        let live = self.live()?;
+        live.run(command).instrument(live.table.span.clone()).await
     }
 
     async fn start_process(&self, command: Command) -> Result<ProcessInfo, ProcessError> {
-        Ok(self.live()?.start(command).await?.info())
+        let live = self.live()?;
+        Ok(live.start(command).instrument(live.table.span.clone()).await?.info())
     }
 
     async fn list_processes(&self) -> Result<Vec<ProcessInfo>, ProcessError> {

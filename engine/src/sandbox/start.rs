@@ -6,7 +6,7 @@ use std::time::Duration;
 use stillbox_api::{Command, InputMode, OutputMode, OutputStream, ProcessError, TerminalSize, Unsupported};
 use stillbox_kernel::Errno;
 use stillbox_kernel::fs::Device;
-use stillbox_kernel::pipe::{PipeWriter, pipe};
+use stillbox_kernel::pipe::{PipeWriter, charged_pipe};
 use stillbox_kernel::tty::{Size, Tty};
 
 use crate::offload::offload;
@@ -14,7 +14,7 @@ use crate::process::Signals;
 use crate::process::output::Output;
 use crate::process::spawn::Spawn;
 use crate::program::Invocation;
-use crate::program::resolve::{Request, ResolveError};
+use crate::program::resolve::{self, Request, ResolveError};
 use crate::sandbox::Live;
 use crate::sandbox::job::{Job, Record};
 use crate::wasi::fd_table::{Description, FdTable, Object};
@@ -39,8 +39,8 @@ impl Live {
         }
         let invocation = self.resolve(&command, env, &cwd).await?;
 
-        let output = Output::new(self.table.limits.output_bytes);
-        let (stdin, writer) = self.stdin(&command.stdin);
+        let output = Output::new(self.table.limits.output_bytes, &self.table.captured);
+        let (stdin, writer) = self.stdin(&command)?;
         let stdout = self.stdout(&command.stdout, &output, OutputStream::Stdout);
         let stderr = self.stdout(&command.stderr, &output, OutputStream::Stderr);
         let stdio = on_terminal(command.terminal, [stdin, stdout, stderr]);
@@ -51,22 +51,20 @@ impl Live {
         let busy = self.idle.busy();
         let Command { program, args, timeout, .. } = command;
         let job = Job::new(process, Record { output, stdin: writer, name: name.clone(), command: program, args, busy });
-        self.jobs.enter(job.clone(), self.table.limits.finished_processes as usize);
+        self.jobs.enter(job.clone(), self.table.limits.finished_processes as usize, &self.table.captured);
         drop(claim);
         self.set_deadline(&job, timeout);
         Ok(job)
     }
 
-    /// Has the job killed when its timeout has passed, or when it has lived as long as any process may.
+    /// Has the job killed when its timeout has passed.
     fn set_deadline(&self, job: &Arc<Job>, timeout: Option<Duration>) {
-        let limit = self.table.limits.wall_time;
-        let Some(deadline) = [timeout, limit].into_iter().flatten().min() else { return };
-        let is_timeout = timeout == Some(deadline);
-        let job_at_deadline = Arc::downgrade(job);
-        let timer = self.timers.after(deadline, move || match job_at_deadline.upgrade() {
-            Some(job) if is_timeout => job.time_out(),
-            Some(job) => job.kill(),
-            None => {}
+        let Some(timeout) = timeout else { return };
+        let job_then = Arc::downgrade(job);
+        let timer = self.table.runtime.timers.after(timeout, move || {
+            if let Some(job) = job_then.upgrade() {
+                job.time_out();
+            }
         });
         job.set_deadline(timer);
     }
@@ -94,9 +92,12 @@ impl Live {
     /// Finds the program of a command, and has it compiled if it is new.
     async fn resolve(&self, command: &Command, env: Vec<String>, cwd: &Cwd) -> Result<Arc<Invocation>, ProcessError> {
         let program = &command.program;
-        let args = [program].into_iter().chain(&command.args).cloned().collect();
+        let args: Vec<String> = [program].into_iter().chain(&command.args).cloned().collect();
         let path = path_of(&env).to_owned();
-        let request = Request { name: program, search: Some(&path), args, env, cwd, caller: 0 };
+        let charge = resolve::charge(&self.table.kernel, args.iter().chain(&env));
+        let charge = charge.map_err(|_| ProcessError::Limit { program: program.clone(), limit: "kernel_bytes" })?;
+        let bytes_max = self.table.limits.program_bytes;
+        let request = Request { name: program, search: Some(&path), args, env, cwd, caller: 0, bytes_max, charge };
         let runtime = &self.table.runtime;
         let located = runtime.programs.locate(&self.table.fs, request).map_err(|error| start_error(program, error))?;
         let loaded = if runtime.programs.is_ready(&located) {
@@ -111,15 +112,17 @@ impl Live {
         loaded.map_err(|error| start_error(program, error))
     }
 
-    fn stdin(&self, mode: &InputMode) -> (Object, Option<PipeWriter>) {
-        match mode {
+    fn stdin(&self, command: &Command) -> Result<(Object, Option<PipeWriter>), ProcessError> {
+        Ok(match &command.stdin {
             InputMode::Closed => (Object::Device(Device::Null), None),
             InputMode::Bytes(bytes) => (Object::Input(bytes.clone()), None),
             InputMode::Pipe => {
-                let (reader, writer) = pipe(self.table.limits.pipe_bytes as usize);
+                let pipe = charged_pipe(self.table.limits.pipe_bytes as usize, &self.table.pipes);
+                let limit = |_| ProcessError::Limit { program: command.program.clone(), limit: "kernel_bytes" };
+                let (reader, writer) = pipe.map_err(limit)?;
                 (Object::PipeReader(reader), Some(writer))
             }
-        }
+        })
     }
 
     fn stdout(&self, mode: &OutputMode, output: &Arc<Output>, stream: OutputStream) -> Object {
@@ -182,6 +185,7 @@ fn start_error(program: &str, error: ResolveError) -> ProcessError {
     match error {
         ResolveError::File(Errno::Noent) => ProcessError::NoSuchProgram { program },
         ResolveError::File(errno) => ProcessError::NotExecutable { program, source: errno.into() },
+        ResolveError::TooLarge => ProcessError::Limit { program, limit: "program_bytes" },
         ResolveError::Program(error) => ProcessError::NotExecutable { program, source: error.into() },
     }
 }

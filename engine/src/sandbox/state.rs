@@ -10,6 +10,7 @@ use stillbox_api::{SandboxInfo, SandboxSpec, SandboxStatus, TerminationReason, W
 use stillbox_kernel::wait::WaitSet;
 
 use crate::engine::Shared;
+use crate::metrics::count;
 use crate::sandbox::Live;
 
 /// One sandbox, from its making until it is forgotten.
@@ -61,6 +62,7 @@ impl Inner {
             return Err(self.wrong_status(state.status));
         }
         state.status.advance(SandboxStatus::Running);
+        count(&live.table.runtime.counters.sandboxes_created);
         state.live = Some(live);
         drop(state);
         self.changed.wake();
@@ -79,6 +81,11 @@ impl Inner {
         };
         live.touch();
         Ok(live)
+    }
+
+    /// Returns what runs, if it does, without counting as a use of the sandbox.
+    pub(crate) fn running(&self) -> Option<Arc<Live>> {
+        self.state.lock().live.clone()
     }
 
     pub(crate) fn status(&self) -> SandboxStatus {
@@ -134,6 +141,7 @@ impl Inner {
         };
         let Some(live) = ended else { return };
         if let Some(live) = live {
+            count(&live.table.runtime.counters.sandboxes_terminated);
             live.close();
         }
         tracing::debug!(id = self.id, ?reason, "sandbox terminated");

@@ -12,8 +12,8 @@ pub(crate) fn now_ns(process: &Process, id: Clockid) -> u64 {
     match id {
         Clockid::Realtime => process.table.clock.wall_ns(),
         Clockid::Monotonic => process.table.clock.monotonic_ns(),
-        // A guest has one thread, so its own CPU time is that of its thread.
-        Clockid::ProcessCputimeId | Clockid::ThreadCputimeId => thread_cpu_ns(),
+        // A guest has one thread.
+        Clockid::ProcessCputimeId | Clockid::ThreadCputimeId => process.cpu.used_ns(),
     }
 }
 
@@ -55,12 +55,4 @@ pub(crate) fn sleep(process: &Process, duration_ns: u64) -> Result<(), Stop> {
         Ok(()) | Err(Stop::Errno(Errno::Timedout)) => Ok(()),
         Err(stop) => Err(stop),
     }
-}
-
-/// Returns the CPU time of this thread so far, in nanoseconds.
-pub(crate) fn thread_cpu_ns() -> u64 {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
-    let nanoseconds = u64::try_from(time.tv_nsec).unwrap_or_default();
-    seconds * 1_000_000_000 + nanoseconds
 }

@@ -7,9 +7,12 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use stillbox_api::OutputSink;
 use stillbox_kernel::Errno;
+use stillbox_kernel::account::Charge;
 use stillbox_kernel::fs::{Device, OpenDir, OpenFile};
 use stillbox_kernel::pipe::{PipeReader, PipeWriter};
 use stillbox_kernel::tty::Tty;
+
+use crate::process::Table;
 
 /// What a description refers to.
 pub(crate) enum Object {
@@ -29,6 +32,18 @@ pub(crate) enum Object {
     Input(Bytes),
 }
 
+/// What an open description takes of the host's memory beside its content, in bytes: itself, the handle in it, and the
+/// file system's note that it is open.
+const DESCRIPTION_BYTES: u64 = 512;
+
+fn held_bytes(object: &Object) -> u64 {
+    match object {
+        Object::File(file) => file.held_bytes(),
+        Object::Dir(dir) => dir.held_bytes(),
+        _ => 0,
+    }
+}
+
 /// An open file description: what duplicated and inherited descriptors share.
 pub(crate) struct Description {
     pub(crate) object: Object,
@@ -38,11 +53,48 @@ pub(crate) struct Description {
     pub(crate) writable: bool,
     append: AtomicBool,
     nonblocking: AtomicBool,
+    /// What a guest that opened it is charged for.
+    held: Mutex<Held>,
+}
+
+/// What an open description makes the host hold.
+#[derive(Default)]
+pub(crate) struct Held {
+    pub(crate) memory: Option<Charge>,
+    /// A descriptor of the host's own.
+    pub(crate) host_fd: Option<Charge>,
 }
 
 impl Description {
     pub(crate) fn new(object: Object, readable: bool, writable: bool) -> Self {
-        Self { object, position: Mutex::new(0), readable, writable, append: false.into(), nonblocking: false.into() }
+        let (append, nonblocking) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { object, position: Mutex::new(0), readable, writable, append, nonblocking, held: Mutex::default() }
+    }
+
+    /// Counts the description against what its sandbox may make the host hold.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::Nomem`], and [`Errno::Nfile`] for a file of the host's.
+    pub(crate) fn charged(mut self, table: &Table) -> Result<Self, Errno> {
+        let held = self.held.get_mut();
+        held.memory = Some(table.kernel.charge(DESCRIPTION_BYTES + held_bytes(&self.object))?);
+        if matches!(&self.object, Object::File(file) if file.is_on_host()) {
+            held.host_fd = Some(table.host_fds.charge(1).map_err(|_| Errno::Nfile)?);
+        }
+        Ok(self)
+    }
+
+    /// Counts again after what is held has changed.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::Nomem`].
+    pub(crate) fn recharge(&self) -> Result<(), Errno> {
+        match &mut self.held.lock().memory {
+            Some(charge) => charge.resize(DESCRIPTION_BYTES + held_bytes(&self.object)),
+            None => Ok(()),
+        }
     }
 
     /// Returns a description that can only be read, or only be written, as its object says.

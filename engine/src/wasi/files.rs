@@ -91,7 +91,7 @@ pub(crate) fn open(
     let description = Description::new(object, options.read, options.write);
     description.set_append(fdflags.contains(types::Fdflags::APPEND));
     description.set_nonblocking(fdflags.contains(types::Fdflags::NONBLOCK));
-    Ok(Arc::new(description))
+    Ok(Arc::new(description.charged(&process.table)?))
 }
 
 /// Returns whether a final symlink is followed.
@@ -197,6 +197,9 @@ pub(super) fn fd_mode(description: &Description) -> std::result::Result<u32, Err
     }
 }
 
+/// How large an entry is without its name.
+const DIRENT_BYTES: usize = 24;
+
 /// Writes directory entries from `cookie` on, as many as fit; the last one may be cut, which tells the guest that there
 /// are more.
 pub(super) fn read_dir(
@@ -206,20 +209,24 @@ pub(super) fn read_dir(
     buf_len: u32,
     cookie: u64,
 ) -> Result<u32> {
-    let mut out = Vec::with_capacity((buf_len as usize).min(64 << 10));
+    debug_assert_eq!(types::Dirent::guest_size(), DIRENT_BYTES as u32);
+    let mut left = guest::slice_mut(memory, buf, buf_len)?;
+    let mut put = |bytes: &[u8]| {
+        let fits = bytes.len().min(left.len());
+        let (part, after) = std::mem::take(&mut left).split_at_mut(fits);
+        part.copy_from_slice(&bytes[..fits]);
+        left = after;
+        !left.is_empty()
+    };
     dir.read(cookie, |entry| {
-        out.extend_from_slice(&entry.next.to_le_bytes());
-        out.extend_from_slice(&entry.inode.to_le_bytes());
-        out.extend_from_slice(&(entry.name.len() as u32).to_le_bytes());
-        out.push(preview1_type(entry.file_type) as u8);
-        out.extend_from_slice(&[0; 3]);
-        out.extend_from_slice(entry.name.as_bytes());
-        out.len() < buf_len as usize
+        let mut head = [0; DIRENT_BYTES];
+        head[..8].copy_from_slice(&entry.next.to_le_bytes());
+        head[8..16].copy_from_slice(&entry.inode.to_le_bytes());
+        head[16..20].copy_from_slice(&(entry.name.len() as u32).to_le_bytes());
+        head[20] = preview1_type(entry.file_type) as u8;
+        put(&head) && put(entry.name.as_bytes())
     })?;
-    debug_assert_eq!(types::Dirent::guest_size(), 24);
-    out.truncate(buf_len as usize);
-    guest::write_bytes(memory, buf, &out)?;
-    Ok(out.len() as u32)
+    Ok(buf_len - left.len() as u32)
 }
 
 // The calls that take a path: each finds the directory of the descriptor and asks the file system.

@@ -55,7 +55,7 @@ pub(super) fn write_strings(
     Ok(())
 }
 
-/// Reads an array of pointers to NUL-terminated strings, `bytes_max` bytes of text at most.
+/// Reads an array of pointers to NUL-terminated strings, at most as many bytes as are `left`, and counts those down.
 ///
 /// # Errors
 ///
@@ -63,16 +63,15 @@ pub(super) fn write_strings(
 pub(super) fn read_strings(
     memory: &GuestMemory<'_>,
     pointers: GuestPtr<[GuestPtr<u8>]>,
-    bytes_max: u32,
+    left: &mut u32,
 ) -> Result<Vec<String>> {
-    if pointers.len() > bytes_max {
+    if pointers.len() > *left {
         return Err(Errno::TooBig.into());
     }
-    let mut left = bytes_max as usize;
     let mut strings = Vec::new();
     for pointer in pointers.iter() {
-        let string = read_c_string(memory, memory.read(pointer?)?, left)?;
-        left -= string.len() + 1;
+        let string = read_c_string(memory, memory.read(pointer?)?, *left as usize)?;
+        *left -= string.len() as u32 + 1;
         strings.push(string);
     }
     Ok(strings)

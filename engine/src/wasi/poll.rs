@@ -13,7 +13,7 @@ use crate::wasi::abi::{self, types};
 use crate::wasi::clocks;
 use crate::wasi::fd_table::{Description, Object};
 
-/// More subscriptions than a guest has descriptors make no sense, and the host holds each while it waits.
+/// More subscriptions than a guest has descriptors make no sense; the host holds each while it waits, which counts.
 const SUBSCRIPTIONS_MAX: u32 = 4096;
 
 /// What one subscription waits for.
@@ -44,6 +44,7 @@ pub(crate) fn poll_oneoff(
     if count == 0 || count > SUBSCRIPTIONS_MAX {
         return Err(Errno::Inval.into());
     }
+    let _charge = process.table.kernel.charge(u64::from(count) * size_of::<Subscription>() as u64)?;
     let mut waits = Vec::with_capacity(count as usize);
     for subscription in subscriptions.as_array(count).iter() {
         waits.push(subscribe(process, memory.read(subscription?)?));

@@ -209,7 +209,11 @@ impl wasi_snapshot_preview1::WasiSnapshotPreview1 for Guest {
         cookie: u64,
     ) -> Result<u32> {
         let description = self.description(fd)?;
-        files::read_dir(description.dir()?, memory, buf, buf_len, cookie)
+        let dir = description.dir()?;
+        let read = files::read_dir(dir, memory, buf, buf_len, cookie)?;
+        // The names of a mount's directory are held from the first read to the last.
+        description.recharge().inspect_err(|_| dir.forget_place())?;
+        Ok(read)
     }
 
     fn fd_prestat_get(&mut self, _memory: &mut GuestMemory<'_>, fd: types::Fd) -> Result<types::Prestat> {
@@ -401,8 +405,14 @@ impl wasi_snapshot_preview1::WasiSnapshotPreview1 for Guest {
     }
 
     fn random_get(&mut self, memory: &mut GuestMemory<'_>, buf: GuestPtr<u8>, buf_len: u32) -> Result<()> {
-        let buf = guest::slice_mut(memory, buf, buf_len)?;
-        Ok(self.process.table.clock.fill_random(buf)?)
+        /// How much is drawn before a signal is looked for, in bytes.
+        const PART: usize = 1 << 20;
+
+        for part in guest::slice_mut(memory, buf, buf_len)?.chunks_mut(PART) {
+            self.process.check_killed()?;
+            self.process.table.clock.fill_random(part)?;
+        }
+        Ok(())
     }
 
     fn sock_accept(

@@ -11,7 +11,7 @@ use crate::process::spawn::Spawn;
 use crate::process::table::{ChildChange, Which};
 use crate::process::{Departure, Pid, Process, Signal, Stop};
 use crate::program::Invocation;
-use crate::program::resolve::{DEFAULT_PATH, Request};
+use crate::program::resolve::{self, DEFAULT_PATH, Request};
 use crate::wasi::abi::types;
 use crate::wasi::fd_table::{Description, FdTable, Object};
 use crate::wasi::files::{self, Cwd, How};
@@ -39,7 +39,7 @@ pub(crate) fn path_of(env: &[String]) -> &str {
     env.iter().find_map(|entry| entry.strip_prefix("PATH=")).unwrap_or(DEFAULT_PATH)
 }
 
-fn resolve(process: &Process, spawn: SpawnArgs, cwd: &Cwd) -> Result<Arc<Invocation>, Errno> {
+fn invocation(process: &Process, spawn: SpawnArgs, cwd: &Cwd) -> Result<Arc<Invocation>, Errno> {
     let SpawnArgs { mut name, args, env, search } = spawn;
     // What a link in `/proc` leads to is what is started, so that the new process's own link leads there too.
     if name == "/proc/self/exe" {
@@ -47,7 +47,10 @@ fn resolve(process: &Process, spawn: SpawnArgs, cwd: &Cwd) -> Result<Arc<Invocat
     }
     let path = search.as_deref().map(|path| if path.is_empty() { path_of(&env).to_owned() } else { path.to_owned() });
     let table = &process.table;
-    let request = Request { name: &name, search: path.as_deref(), args, env, cwd, caller: process.pid };
+    let charge = resolve::charge(&table.kernel, args.iter().chain(&env))?;
+    let bytes_max = table.limits.program_bytes;
+    let (name, search, caller) = (name.as_str(), path.as_deref(), process.pid);
+    let request = Request { name, search, args, env, cwd, caller, bytes_max, charge };
     table.runtime.programs.resolve(&table.fs, request).map_err(|error| {
         tracing::debug!(name, ?error, "a guest could not start a program");
         error.errno()
@@ -71,7 +74,7 @@ pub(crate) fn spawn(
     for &(signal, ignored) in dispositions {
         signals.set_action(signal, if ignored { Action::Ignore } else { Action::Default })?;
     }
-    let invocation = resolve(process, args, &cwd)?;
+    let invocation = invocation(process, args, &cwd)?;
     let request = Spawn { invocation, fds, cwd, parent: Some(process.clone()), signals };
     Ok(process.table.spawn(request)?.pid)
 }
@@ -110,7 +113,7 @@ fn errno_of(stop: Stop) -> Errno {
 /// Replaces the program of `process`: returns the departure that does it.
 pub(crate) fn exec(process: &Process, args: SpawnArgs) -> Result<Departure, Errno> {
     let cwd = process.cwd.lock().clone();
-    let invocation = resolve(process, args, &cwd)?;
+    let invocation = invocation(process, args, &cwd)?;
     // From here on nothing fails, so the old program's things can go.
     let closed = {
         let mut fds = process.fds.lock();

@@ -18,6 +18,9 @@ const EXIT_NORMAL: u8 = 1;
 const EXIT_SIGNAL: u8 = 2;
 const STOPPED: u8 = 3;
 
+/// How long the name of a signal handler may be, in bytes: it is held as long as the program runs.
+const HANDLER_NAME_BYTES_MAX: u32 = 255;
+
 /// How many descriptor operations one spawn may ask for.
 const FD_OPS_MAX: u32 = 4096;
 
@@ -31,16 +34,26 @@ impl Guest {
         envs: GuestPtr<[GuestPtr<u8>]>,
         search: Option<GuestPtr<str>>,
     ) -> Result<SpawnArgs> {
-        let limit = self.process.table.limits.argument_bytes;
-        Ok(SpawnArgs {
-            name: guest::path(memory, name)?.into_owned(),
-            args: guest::read_strings(memory, args, limit)?,
-            env: match envs.offset_base() {
-                0 => self.invocation.env.clone(),
-                _ => guest::read_strings(memory, envs, limit)?,
-            },
-            search: search.map(|path| guest::path(memory, path).map(|path| path.into_owned())).transpose()?,
-        })
+        let limits = &self.process.table.limits;
+        if name.len() > limits.path_bytes {
+            return Err(Errno::Nametoolong.into());
+        }
+        // One bound for all of it, as the stack of a native program is.
+        let mut left = limits.argument_bytes;
+        let args = guest::read_strings(memory, args, &mut left)?;
+        let env = match envs.offset_base() {
+            0 => {
+                let (_, bytes) = guest::strings_size(&self.invocation.env)?;
+                left = left.checked_sub(bytes).ok_or(Errno::TooBig)?;
+                self.invocation.env.clone()
+            }
+            _ => guest::read_strings(memory, envs, &mut left)?,
+        };
+        if search.is_some_and(|search| search.len() > left) {
+            return Err(Errno::TooBig.into());
+        }
+        let search = search.map(|path| guest::path(memory, path).map(|path| path.into_owned())).transpose()?;
+        Ok(SpawnArgs { name: guest::path(memory, name)?.into_owned(), args, env, search })
     }
 
     fn pipe_end(&self, object: Object) -> Result<types::Fd> {
@@ -49,8 +62,10 @@ impl Guest {
     }
 }
 
-fn read_fd_op(memory: &GuestMemory<'_>, op: types::SpawnFdOp) -> Result<FdOp> {
-    let path = || -> Result<String> {
+/// Reads an operation, whose path counts against what is `left` for all of them.
+fn read_fd_op(memory: &GuestMemory<'_>, op: types::SpawnFdOp, left: &mut u32) -> Result<FdOp> {
+    let mut path = || -> Result<String> {
+        *left = left.checked_sub(op.path_len).ok_or(Errno::TooBig)?;
         let bytes = memory.as_cow(op.path.as_array(op.path_len))?;
         String::from_utf8(bytes.into_owned()).map_err(|_| Errno::Ilseq.into())
     };
@@ -93,8 +108,9 @@ impl wasix_32v1::Wasix32v1 for Guest {
             return Err(Errno::TooBig.into());
         }
         let mut ops = Vec::with_capacity(fd_ops_len as usize);
+        let mut left = self.process.table.limits.argument_bytes;
         for op in fd_ops.as_array(fd_ops_len).iter() {
-            ops.push(read_fd_op(memory, memory.read(op?)?)?);
+            ops.push(read_fd_op(memory, memory.read(op?)?, &mut left)?);
         }
         let mut signals = Vec::with_capacity(dispositions_len as usize);
         for disposition in dispositions.as_array(dispositions_len).iter() {
@@ -181,7 +197,8 @@ impl wasix_32v1::Wasix32v1 for Guest {
     }
 
     fn fd_pipe(&mut self, _memory: &mut GuestMemory<'_>) -> Result<(types::Fd, types::Fd)> {
-        let (reader, writer) = stillbox_kernel::pipe::pipe(self.process.table.limits.pipe_bytes as usize);
+        let table = &self.process.table;
+        let (reader, writer) = stillbox_kernel::pipe::charged_pipe(table.limits.pipe_bytes as usize, &table.pipes)?;
         let reader = self.pipe_end(Object::PipeReader(reader))?;
         match self.pipe_end(Object::PipeWriter(writer)) {
             Ok(writer) => Ok((reader, writer)),
@@ -231,8 +248,11 @@ impl wasix_32v1::Wasix32v1 for Guest {
     }
 
     fn callback_signal(&mut self, memory: &mut GuestMemory<'_>, name: GuestPtr<str>) {
-        // The interface has no way to refuse; a name that can't be read leaves the handler as it was.
-        if let Ok(name) = guest::path(memory, name) {
+        // The interface has no way to refuse; a name that can't be read, or is none that a compiler makes, leaves the
+        // handler as it was.
+        if name.len() <= HANDLER_NAME_BYTES_MAX
+            && let Ok(name) = guest::path(memory, name)
+        {
             self.signal_handler = name.into_owned();
         }
     }

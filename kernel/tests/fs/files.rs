@@ -139,7 +139,10 @@ fn a_path_deeper_than_paths_can_say_has_none() {
         dir = fs.open_directory(At::directory(&dir, 0), &name).unwrap();
     }
     assert_eq!(dir.path(), Err(Errno::Nametoolong));
-    assert_eq!(fs.open_directory(At::directory(&dir, 0), &"../".repeat(45)).unwrap().path().unwrap().len(), 4 + 5 * 101);
+    assert_eq!(
+        fs.open_directory(At::directory(&dir, 0), &"../".repeat(45)).unwrap().path().unwrap().len(),
+        4 + 5 * 101
+    );
 }
 
 #[test]

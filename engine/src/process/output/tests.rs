@@ -4,6 +4,11 @@ use stillbox_api::OutputStream::{Stderr, Stdout};
 
 use super::*;
 
+/// Returns an output that shares its limit with no other.
+fn unshared(limit: u64) -> Arc<Output> {
+    Output::new(limit, &Account::new(u64::MAX))
+}
+
 /// Returns what a follower gives without waiting, and whether it has ended.
 fn drain(follower: &mut Follower) -> (Vec<OutputEvent>, bool) {
     let mut cx = Context::from_waker(Waker::noop());
@@ -32,7 +37,7 @@ fn lines_and_bytes_of_all_kinds_of_text() {
         (b"\n\na\n\n", &["", "", "a", ""]),
         (b"\xff\xc3\n\xa4", &["\u{fffd}\u{fffd}", "\u{fffd}"]),
     ] {
-        let output = Output::new(1000);
+        let output = unshared(1000);
         output.append(Stdout, written, 1);
         let captured = output.captured(Some(Stdout));
         assert_eq!((&*captured.bytes, captured.missed_bytes), (written, 0));
@@ -46,7 +51,7 @@ fn lines_and_bytes_of_all_kinds_of_text() {
 
 #[test]
 fn both_streams_come_in_the_order_in_which_their_lines_end() {
-    let output = Output::new(1000);
+    let output = unshared(1000);
     let mut live = output.follow(None);
     output.append(Stdout, b"out", 1);
     output.append(Stderr, b"err 1\nerr", 2);
@@ -72,7 +77,7 @@ fn both_streams_come_in_the_order_in_which_their_lines_end() {
 
 #[test]
 fn a_slow_follower_is_told_what_it_missed() {
-    let output = Output::new(4096);
+    let output = unshared(4096);
     let (mut idle, mut busy) = (output.follow(Some(Stdout)), output.follow(Some(Stdout)));
     let (mut written, mut seen) = (0, 0);
     for line in 0..10_000 {
@@ -100,7 +105,7 @@ fn a_slow_follower_is_told_what_it_missed() {
 
 #[test]
 fn what_is_held_is_bounded_whatever_is_written() {
-    let output = Output::new(4096);
+    let output = unshared(4096);
     let held = || {
         let state = output.state.lock();
         state.rings.iter().map(|ring| ring.bytes.len() + ring.marks.len() * size_of::<Mark>()).max()
@@ -135,7 +140,7 @@ fn a_ring_agrees_with_a_plain_list_of_lines() {
         (random >> 8) % below
     };
     for _ in 0..200 {
-        let output = Output::new(u64::from(next(1000)));
+        let output = unshared(u64::from(next(1000)));
         let mut follower = output.follow(Some(Stdout));
         let (mut written, mut followed) = (Vec::new(), 0);
         for time in 0..u64::from(next(100)) {
@@ -161,7 +166,7 @@ fn a_ring_agrees_with_a_plain_list_of_lines() {
 
 #[test]
 fn a_follower_is_woken_by_lines_and_by_the_end() {
-    let output = Output::new(1000);
+    let output = unshared(1000);
     let writer = output.clone();
     let thread = std::thread::spawn(move || {
         for line in 0..100 {
@@ -183,4 +188,39 @@ fn a_follower_is_woken_by_lines_and_by_the_end() {
     }
     assert_eq!(count, 100);
     thread.join().unwrap();
+}
+
+/// Captured output of several processes comes out of one allowance; whoever gets nothing keeps the least.
+#[test]
+fn outputs_share_an_allowance() {
+    let account = Account::new(100_000);
+    let (first, second) = (Output::new(80_000, &account), Output::new(80_000, &account));
+    let line = [b'x'; 99].into_iter().chain([b'\n']).collect::<Vec<u8>>();
+    let fill = |output: &Output| (0..1_000).for_each(|time| output.append(Stdout, &line, time));
+    let held = |output: &Output| output.captured(Some(Stdout)).bytes.len();
+    fill(&first);
+    assert!((50_000..=80_000).contains(&held(&first)), "{}", held(&first));
+    fill(&second);
+    assert!((LIMIT_MIN / 2..=20_000).contains(&held(&second)), "{}", held(&second));
+    assert!(account.used() <= 100_000);
+    let (_, missed) = second.take(Stdout);
+    assert!(missed >= 80_000);
+    drop(first);
+    assert_eq!(account.used(), 0);
+    fill(&second);
+    assert!(held(&second) > 50_000);
+}
+
+/// What describes the lines counts: an empty line takes 25 times as much as its byte.
+#[test]
+fn many_short_lines_take_no_more_than_their_limit() {
+    let account = Account::new(u64::MAX);
+    let output = Output::new(64 << 10, &account);
+    for time in 0..100_000 {
+        output.append(Stdout, b"\n", time);
+    }
+    let state = output.state.lock();
+    let ring = &state.rings[Stdout as usize];
+    assert!(ring.bytes.capacity() + ring.marks.capacity() * size_of::<Mark>() <= 2 * (64 << 10));
+    assert!(account.used() <= 64 << 10);
 }
