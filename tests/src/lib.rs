@@ -9,10 +9,14 @@
 //! });
 //! ```
 
+mod alone;
 mod engine;
+mod held;
 pub mod native;
 mod sandbox;
 pub mod tree;
 
+pub use alone::alone;
 pub use engine::{PROBES, engine, output_dir, test, test_within};
+pub use held::Held;
 pub use sandbox::{Fresh, sandbox, sandbox_of, stdout};

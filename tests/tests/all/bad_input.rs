@@ -8,10 +8,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use stillbox::{
-    AsyncSandboxExt as _, Command, CommandResult, CreateError, ExitReason, FileError, Limits, OutputMode, OutputSink,
-    ProcessError, SandboxSpec, Sandboxes as _,
+    AsyncSandboxExt as _, Command, ExitReason, FileError, Limits, OutputMode, OutputSink, ProcessError, SandboxSpec,
 };
-use stillbox_tests::{Fresh, PROBES, engine, sandbox, sandbox_of, stdout, test};
+use stillbox_tests::{Fresh, sandbox, sandbox_of, stdout, test};
+
+use crate::modules::{PROMPTLY, assert_works, assert_works_soon, command, exiting, probe, probing, run_module};
 
 /// The probes that this module runs.
 pub const HOSTILE_PROBES: &[&str] = &[
@@ -31,9 +32,6 @@ const SIGKILL: i32 = -9;
 const SIGSEGV: i32 = -11;
 const SIGPIPE: i32 = -13;
 const SIGTERM: i32 = -15;
-
-/// What counts as promptly: far more than it takes, far less than a hang.
-const PROMPTLY: Duration = Duration::from_secs(15);
 
 // ---- Files that are no programs.
 
@@ -229,64 +227,6 @@ fn a_guest_gets_an_error_for_a_bad_pointer() {
 // ---- More than there is.
 
 #[test]
-fn a_full_disk_is_enospc() {
-    test(async {
-        let sandbox = sandbox_of(probing(Limits { file_bytes: 4 << 20, ..Limits::default() })).await;
-        assert!(matches!(sandbox.write("big", vec![0; 5 << 20]).await, Err(FileError::NoSpace { .. })));
-        let result = probe(&sandbox, "hostile_fill_disk", &[]).await;
-        let (kib, kind) = stdout(&result).trim_end().split_once(' ').unwrap();
-        assert_eq!(kind, "StorageFull");
-        assert!((3_000..=4_096).contains(&kib.parse().unwrap()), "{kib} KiB fitted");
-
-        let result =
-            sandbox.sh("dd if=/dev/zero of=big bs=65536 count=100; echo $?; rm big; echo small > s && cat s").await;
-        assert_eq!(stdout(&result), "1\nsmall\n");
-        assert!(result.stderr.contains("No space left on device"), "{}", result.stderr);
-        let result = sandbox.sh("yes > big; echo $?; rm big").await;
-        assert_eq!(stdout(&result), "1\n");
-        sandbox.write("after", "fine").await.unwrap();
-        assert_works(&sandbox).await;
-    });
-}
-
-#[test]
-fn too_many_files_are_enospc() {
-    test(async {
-        let sandbox = sandbox_of(SandboxSpec::default().limits(Limits { inodes: 100, ..Limits::default() })).await;
-        let result =
-            sandbox.sh("for i in $(seq 300); do : > f$i || break; done 2> err; grep -c 'No space' err; rm f*").await;
-        assert_eq!(stdout(&result), "1\n");
-        assert_works(&sandbox).await;
-    });
-}
-
-#[test]
-fn too_many_open_files_are_emfile() {
-    test(async {
-        let sandbox = sandbox_of(probing(Limits { fds: 64, ..Limits::default() })).await;
-        let result = probe(&sandbox, "hostile_many_fds", &[]).await;
-        let (count, error) = stdout(&result).trim_end().split_once(' ').unwrap();
-        assert!((50..64).contains(&count.parse().unwrap()), "{count} could be opened");
-        assert!(error.contains("oo many open files") || error.contains("descriptor"), "{error}");
-    });
-}
-
-#[test]
-fn too_many_arguments_are_e2big() {
-    test(async {
-        let sandbox =
-            sandbox_of(SandboxSpec::default().limits(Limits { argument_bytes: 65_536, ..Limits::default() })).await;
-        let long = "x".repeat(100_000);
-        let Err(error) = sandbox.run(Command::new("true").arg(&*long)).await else { panic!("it started") };
-        assert!(matches!(error, ProcessError::Limit { limit: "argument_bytes", .. }), "{error:?}");
-        assert!(error.to_string().len() < 1_000);
-        let result = sandbox.sh("x=$(seq 20000); env true \"$x\" \"$x\"; echo $?").await;
-        assert_eq!(stdout(&result), "126\n");
-        assert_works(&sandbox).await;
-    });
-}
-
-#[test]
 fn a_fork_bomb_stays_within_its_limit() {
     test(async {
         let sandbox = sandbox_of(SandboxSpec::default().limits(Limits { processes: 32, ..Limits::default() })).await;
@@ -313,31 +253,6 @@ fn a_fork_bomb_in_the_background_ends_with_its_sandbox() {
         bombed.kill_process((&started).into()).await.unwrap();
         assert_works_soon(&bombed).await;
         bombed.terminate().await.unwrap();
-    });
-}
-
-#[test]
-fn processes_past_the_limit_are_eagain() {
-    test(async {
-        let sandbox = sandbox_of(probing(Limits { processes: 16, ..Limits::default() })).await;
-        let result = probe(&sandbox, "hostile_forkbomb", &[]).await;
-        assert!(result.stdout.contains("emporarily unavailable") || result.stdout.contains("again"), "{result:?}");
-        assert_works_soon(&sandbox).await;
-
-        // The host's own starts count as well.
-        let mut started = Vec::new();
-        let refused = loop {
-            match sandbox.start_process(Command::new("sleep").arg("60")).await {
-                Ok(process) => started.push(process),
-                Err(error) => break error,
-            }
-            assert!(started.len() <= 16);
-        };
-        assert!(matches!(refused, ProcessError::Limit { limit: "processes", .. }), "{refused:?}");
-        for process in &started {
-            sandbox.kill_process(process.into()).await.unwrap();
-        }
-        assert_works_soon(&sandbox).await;
     });
 }
 
@@ -396,65 +311,6 @@ fn endless_output_is_bounded_and_can_be_killed() {
         assert!(sandbox.ran(command).await.timed_out());
         assert!(begun.elapsed() < PROMPTLY, "it took {:?}", begun.elapsed());
         assert!(slow.0.load(Ordering::Relaxed) < 64 << 20, "the writer didn't wait");
-        assert_works(&sandbox).await;
-    });
-}
-
-// ---- Memory.
-
-#[test]
-fn a_gibibyte_more_is_refused() {
-    test(async {
-        // Grows by 16,384 pages of 64 KiB and exits with 1 if that was refused, after using what it has.
-        let grow = |pages: u32| {
-            let body = format!("(i32.eq (memory.grow (i32.const {pages})) (i32.const -1))");
-            exiting("", &body)
-        };
-        let sandbox = sandbox().await;
-        assert_eq!(run_module(&sandbox, grow(16_384)).await.exit_code, 1, "past the default of 1 GiB");
-        assert_eq!(run_module(&sandbox, grow(16)).await.exit_code, 0);
-        assert_eq!(run_module(&sandbox, grow(65_535)).await.exit_code, 1);
-
-        let small = sandbox_of(probing(Limits { process_memory_bytes: 64 << 20, ..Limits::default() })).await;
-        assert_eq!(run_module(&small, grow(1_024)).await.exit_code, 1);
-        let result = probe(&small, "hostile_hugealloc", &["1024"]).await;
-        assert_eq!(stdout(&result), "refused\n");
-        let result = probe(&small, "hostile_grow", &[]).await;
-        let mebibytes: u32 = stdout(&result).trim().parse().unwrap();
-        assert!((32..64).contains(&mebibytes), "{mebibytes} MiB were granted");
-        assert_works(&small).await;
-    });
-}
-
-#[test]
-fn a_sandbox_has_its_memory_for_all_its_processes() {
-    test(async {
-        let limits = Limits { memory_bytes: 64 << 20, ..Limits::default() };
-        let sandbox = sandbox_of(probing(limits)).await;
-        let result = probe(&sandbox, "hostile_grow", &[]).await;
-        let mebibytes: u32 = stdout(&result).trim().parse().unwrap();
-        assert!((32..64).contains(&mebibytes), "{mebibytes} MiB were granted");
-        // All of it is given back.
-        let again = probe(&sandbox, "hostile_grow", &[]).await;
-        assert_eq!(stdout(&again), stdout(&result));
-        assert_works(&sandbox).await;
-    });
-}
-
-#[test]
-fn a_module_that_starts_with_too_much_memory_does_not_start() {
-    test(async {
-        let sandbox =
-            sandbox_of(SandboxSpec::default().limits(Limits { process_memory_bytes: 64 << 20, ..Limits::default() }))
-                .await;
-        let module = wat::parse_str(r#"(module (memory (export "memory") 2048) (func (export "_start")))"#).unwrap();
-        sandbox.write("large.wasm", module).await.unwrap();
-        match sandbox.run(Command::new("./large.wasm")).await {
-            Ok(result) => assert_eq!(result.exit_code, SIGKILL, "as after the out-of-memory killer: {result:?}"),
-            Err(error) => assert!(matches!(error, ProcessError::Limit { .. }), "{error:?}"),
-        }
-        let result = sandbox.sh("./large.wasm 2> /dev/null; echo $?").await;
-        assert!(["137\n", "126\n"].contains(&stdout(&result)), "{}", result.stdout);
         assert_works(&sandbox).await;
     });
 }
@@ -552,56 +408,7 @@ fn a_loop_can_be_killed_by_signals() {
     });
 }
 
-/// The time of the processor is limited apart from the time on the wall.
-#[test]
-fn wall_time_is_limited_and_processor_time_refused() {
-    test(async {
-        let cpu = Limits { cpu_time: Some(Duration::from_millis(300)), ..Limits::default() };
-        let refused = engine().create(SandboxSpec::default().limits(cpu)).await;
-        assert!(matches!(refused.err(), Some(CreateError::Unsupported(_))), "what isn't enforced is refused");
-
-        let wall = Limits { wall_time: Some(Duration::from_millis(300)), ..Limits::default() };
-        let sandbox = sandbox_of(SandboxSpec::default().limits(wall)).await;
-        let result = sandbox.ran(Command::new("sleep").arg("20")).await;
-        assert_eq!(result.exit_code, SIGKILL);
-        assert_works(&sandbox).await;
-    });
-}
-
 // ---- What the tests above use.
-
-/// Returns a sandbox that has the probes, within these limits.
-fn probing(limits: Limits) -> SandboxSpec {
-    SandboxSpec::default().image(PROBES).limits(limits)
-}
-
-async fn probe(sandbox: &Fresh, name: &str, args: &[&str]) -> CommandResult {
-    let begun = Instant::now();
-    let result = sandbox.ran(Command::new("probes").arg(name).args(args.iter().copied())).await;
-    assert!(begun.elapsed() < PROMPTLY, "{name} took {:?}", begun.elapsed());
-    result
-}
-
-/// Returns a command with these imports and this code.
-fn command(imports: &str, code: &str) -> Vec<u8> {
-    wat::parse_str(format!(r#"(module {imports} (func (export "_start") {code}))"#)).expect("the module is well formed")
-}
-
-/// Returns a command that exits with what an expression gives.
-fn exiting(imports: &str, expression: &str) -> Vec<u8> {
-    let module = format!(
-        r#"(module {imports}
-            (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
-            (memory (export "memory") 1)
-            (func (export "_start") (call $exit {expression})))"#
-    );
-    wat::parse_str(module).expect("the module is well formed")
-}
-
-async fn run_module(sandbox: &Fresh, module: Vec<u8>) -> CommandResult {
-    sandbox.write("module.wasm", module).await.unwrap();
-    sandbox.ran(Command::new("./module.wasm")).await
-}
 
 /// Asserts that a file with this content can't be run though it is marked executable, and returns why.
 async fn not_executable(sandbox: &Fresh, content: Vec<u8>) -> String {
@@ -611,27 +418,4 @@ async fn not_executable(sandbox: &Fresh, content: Vec<u8>) -> String {
         Err(error @ ProcessError::NotExecutable { .. }) => error.source().expect("it has a reason").to_string(),
         other => panic!("{other:?}"),
     }
-}
-
-/// Asserts that a sandbox still does what sandboxes do.
-async fn assert_works(sandbox: &Fresh) {
-    let result = sandbox.sh("echo one two | tr a-z A-Z > works; cat works").await;
-    assert_eq!(stdout(&result), "ONE TWO\n");
-}
-
-/// Asserts that a sandbox works again once what was killed in it is gone.
-async fn assert_works_soon(sandbox: &Fresh) {
-    let begun = Instant::now();
-    while begun.elapsed() < PROMPTLY {
-        if sandbox
-            .run(Command::shell("true | true"))
-            .await
-            .is_ok_and(|result| result.success() && result.stderr.is_empty())
-        {
-            return assert_works(sandbox).await;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    let left = sandbox.run(Command::new("ps")).await;
-    panic!("the sandbox still doesn't work after {:?}: {left:?}", begun.elapsed());
 }

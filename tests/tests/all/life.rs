@@ -1,12 +1,10 @@
-use std::fs;
-use std::process::{Command as HostCommand, Stdio};
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use stillbox::{
     AsyncSandboxExt as _, Command, FileError, InputMode, ProcessStatus, SandboxSpec, SandboxStatus, Sandboxes as _,
 };
-use stillbox_tests::{PROBES, engine, sandbox, sandbox_of, stdout, test};
+use stillbox_tests::{Held, PROBES, alone, engine, sandbox, sandbox_of, stdout, test};
 
 #[test]
 fn many_at_once() {
@@ -109,12 +107,7 @@ fn files_are_the_same_from_inside_and_outside() {
 /// Counting what a process of the host has open needs one in which no other test runs.
 #[test]
 fn nothing_is_left_of_terminated_sandboxes() {
-    let mut alone = HostCommand::new(std::env::current_exe().unwrap());
-    alone.args(["--exact", "life::alone_nothing_is_left", "--ignored", "--nocapture"]);
-    let output = alone.stdin(Stdio::null()).output().unwrap();
-    let told = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
-    assert!(told.contains("1 passed"), "the test has another name: {told}");
+    alone("life::alone_nothing_is_left");
 }
 
 #[test]
@@ -151,19 +144,8 @@ fn alone_nothing_is_left() {
     });
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Held {
-    fds: u64,
-    threads: u64,
-    resident_kib: u64,
-}
-
 /// Returns what this process holds once killed guests have had the time to end.
 async fn settled() -> Held {
     tokio::time::sleep(Duration::from_millis(500)).await;
-    let entries = |dir| fs::read_dir(dir).unwrap().count() as u64;
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    let resident_kib = resident.trim().trim_end_matches(" kB").parse().unwrap();
-    Held { fds: entries("/proc/self/fd"), threads: entries("/proc/self/task"), resident_kib }
+    Held::now()
 }

@@ -23,6 +23,18 @@ mod mounts;
 /// What goes wrong on purpose: hostile programs, damaged modules, paths that lead nowhere.
 mod bad_input;
 
+/// What a sandbox and its processes may use, limit by limit, and what they make the host hold.
+mod limits;
+
+/// What an engine counts, and tells of by spans.
+mod metrics;
+
+/// Two thousand sandboxes, a third of them killed at some moment: every call returns and nothing is left.
+mod soak;
+
+/// Tiny modules written as text, for the tests above.
+mod modules;
+
 /// Scripts in the sandbox's shell, beside bash on the host.
 mod shell;
 
