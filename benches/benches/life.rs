@@ -1,10 +1,18 @@
 //! Means, by the life of a sandbox: made, running programs, piping, writing files. Each beside its yardstick.
 
+use std::time::Duration;
+
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use stillbox_benches::{create, engine, exec, files, pipes, sandbox};
+use stillbox_benches::{async_engine, create, engine, exec, fan_out, files, load, pipes, sandbox};
 
 /// What goes through the pipes, in bytes.
 const PIPED: u64 = 64 << 20;
+
+/// How many sandboxes compute without end beside the one that is measured.
+const HOGS: usize = 8;
+
+/// How many sandboxes live at once.
+const AT_ONCE: usize = 1_000;
 
 /// How many bytes go to another process and back in one measurement, so that the start of the processes doesn't count.
 const ROUND_TRIPS: u64 = 2_000;
@@ -31,6 +39,35 @@ fn exec(criterion: &mut Criterion) {
         group.bench_function(program.label, |bencher| bencher.iter(|| program.sandboxed(&sandbox).unwrap()));
         group.bench_function(format!("native_{}", program.label), |bencher| bencher.iter(|| program.native().unwrap()));
     }
+    group.finish();
+}
+
+fn load(criterion: &mut Criterion) {
+    let engine = engine().unwrap();
+    let sandbox = sandbox(&engine).unwrap();
+    let mut group = criterion.benchmark_group("load");
+    group.sample_size(20);
+    group.bench_function("kill", |bencher| {
+        bencher.iter_custom(|rounds| (0..rounds).map(|_| load::kill(&sandbox).unwrap()).sum::<Duration>());
+    });
+    group.bench_function("native_kill", |bencher| {
+        bencher.iter_custom(|rounds| (0..rounds).map(|_| load::native_kill().unwrap()).sum::<Duration>());
+    });
+    let hogs = load::Hogs::start(&engine, HOGS).unwrap();
+    group.bench_function("true_beside_hogs", |bencher| bencher.iter(|| load::run_true(&sandbox).unwrap()));
+    drop(hogs);
+    let hogs = load::NativeHogs::start(HOGS).unwrap();
+    group.bench_function("native_true_beside_hogs", |bencher| bencher.iter(|| load::native_true().unwrap()));
+    drop(hogs);
+    group.finish();
+}
+
+fn fan_out(criterion: &mut Criterion) {
+    let engine = async_engine().unwrap();
+    let mut group = criterion.benchmark_group("fan_out");
+    group.sample_size(10).throughput(Throughput::Elements(AT_ONCE as u64));
+    group.bench_function("sandboxes", |bencher| bencher.iter(|| fan_out::sandboxes(&engine, AT_ONCE).unwrap()));
+    group.bench_function("native", |bencher| bencher.iter(|| fan_out::native(AT_ONCE).unwrap()));
     group.finish();
 }
 
@@ -65,5 +102,5 @@ fn files(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(life, create, exec, pipes, files);
+criterion_group!(life, create, exec, load, fan_out, pipes, files);
 criterion_main!(life);

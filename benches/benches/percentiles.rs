@@ -4,13 +4,23 @@ use std::time::Duration;
 
 use anyhow::Result;
 use stillbox_benches::sample::{Side, compare};
-use stillbox_benches::{create, engine, exec, files, pipes, sandbox};
+use stillbox_benches::{async_engine, create, engine, exec, fan_out, files, load, pipes, sandbox};
 
 /// How many samples are taken of what takes less than a millisecond or so.
 const MANY: usize = 1_000;
 
 /// How many samples are taken of what takes longer.
 const FEW: usize = 50;
+
+/// How many sandboxes compute without end beside the one that is measured.
+const HOGS: usize = 8;
+
+/// How many sandboxes live at once, and how many of namespaces, which take much longer.
+const AT_ONCE: usize = 1_000;
+const NAMESPACES_AT_ONCE: usize = 100;
+
+/// How many sandboxes are made that stay.
+const MADE: usize = 10_000;
 
 /// How many rounds make one sample of what is too short to be timed alone.
 const ROUNDS: u64 = 100;
@@ -21,9 +31,14 @@ const PIPED: u64 = 32 << 20;
 fn main() -> Result<()> {
     // Cargo passes options of the harness, such as `--bench`; and a name to run only what is called so.
     let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
-    for (name, comparison) in
-        [("create", lives as fn() -> Result<()>), ("exec", starts), ("pipes", bytes), ("files", rounds)]
-    {
+    for (name, comparison) in [
+        ("create", lives as fn() -> Result<()>),
+        ("exec", starts),
+        ("load", loads),
+        ("fan_out", bursts),
+        ("pipes", bytes),
+        ("files", rounds),
+    ] {
         if wanted.as_deref().is_none_or(|wanted| name.contains(wanted)) {
             comparison()?;
         }
@@ -55,6 +70,42 @@ fn starts() -> Result<()> {
             vec![Side::timed("stillbox", || program.sandboxed(&sandbox)), Side::timed("native", || program.native())];
         println!("{}", compare(&title, MANY, sides)?);
     }
+    Ok(())
+}
+
+fn loads() -> Result<()> {
+    let engine = engine()?;
+    let sandbox = sandbox(&engine)?;
+    // Both kinds of hogs at once would be twice as many, so the two sides can't take turns.
+    let hogs = load::Hogs::start(&engine, HOGS)?;
+    let ours = vec![Side::timed("stillbox", || load::run_true(&sandbox))];
+    println!("{}", compare(&format!("load: run(\"true\") beside {HOGS} sandboxes that compute"), MANY, ours)?);
+    drop(hogs);
+    let hogs = load::NativeHogs::start(HOGS)?;
+    let native = vec![Side::timed("native", load::native_true)];
+    println!("{}", compare(&format!("load: /bin/true beside {HOGS} processes that compute"), MANY, native)?);
+    drop(hogs);
+    let sides =
+        vec![Side::measured("stillbox", || load::kill(&sandbox)), Side::measured("native shell", load::native_kill)];
+    println!("{}", compare("load: from the kill of a tight loop to its end", MANY / 4, sides)?);
+    Ok(())
+}
+
+fn bursts() -> Result<()> {
+    let engine = async_engine()?;
+    println!("fan_out: create, run(\"true\"), terminate, all at once");
+    // The first burst makes the threads and the memory that the others find.
+    for name in ["stillbox, first", "stillbox"] {
+        println!("  {name:16} {AT_ONCE:5}: {:?}", fan_out::sandboxes(&engine, AT_ONCE)?);
+    }
+    println!("  {:16} {AT_ONCE:5}: {:?}", "native", fan_out::native(AT_ONCE)?);
+    if create::has_bubblewrap() {
+        println!("  {:16} {NAMESPACES_AT_ONCE:5}: {:?}", "bubblewrap", fan_out::bubblewrap(NAMESPACES_AT_ONCE)?);
+    } else {
+        println!("  bubblewrap: skipped, bwrap is not installed or may not be used here");
+    }
+    let [first, second] = fan_out::creation(&engine, MADE)?;
+    println!("fan_out: create, of {MADE} that stay: {first:?} each in the first half, {second:?} in the second\n");
     Ok(())
 }
 

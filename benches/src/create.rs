@@ -30,7 +30,10 @@ pub fn has_bubblewrap() -> bool {
     host::has("bwrap") && bubblewrap().is_ok()
 }
 
+/// A program that does nothing in a sandbox of namespaces.
+pub const BUBBLEWRAP: [&str; 6] = ["--ro-bind", "/", "/", "--unshare-all", "--die-with-parent", "/bin/true"];
+
 /// The other yardstick: the same program in a sandbox of namespaces.
 pub fn bubblewrap() -> Result<()> {
-    host::run("bwrap", &["--ro-bind", "/", "/", "--unshare-all", "--die-with-parent", "/bin/true"]).map(drop)
+    host::run("bwrap", &BUBBLEWRAP).map(drop)
 }

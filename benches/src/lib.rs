@@ -5,8 +5,10 @@
 
 pub mod create;
 pub mod exec;
+pub mod fan_out;
 pub mod files;
 pub mod host;
+pub mod load;
 pub mod pipes;
 pub mod sample;
 
@@ -16,14 +18,19 @@ use anyhow::{Context as _, Result, ensure};
 use stillbox::blocking::{Engine, Sandbox};
 use stillbox::{Command, CommandResult, Image, SandboxSpec};
 
+/// Starts an engine as [`async_engine`] does, with calls that block.
+pub fn engine() -> Result<Engine> {
+    Ok(async_engine()?.into())
+}
+
 /// Starts an engine whose sandboxes have the probes beside the standard programs. What it compiles is kept for the next
 /// run.
-pub fn engine() -> Result<Engine> {
+pub fn async_engine() -> Result<stillbox::Engine> {
     let probes = stillbox_guests::find("probes").context("the probes are not prebuilt")?;
     let mut image = Image::standard()?.extend();
     image.file("/bin/probes", probes.bytes, 0o755)?;
     let cache = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/stillbox-benches"));
-    Ok(stillbox::Engine::builder().cache_dir(cache).default_image(image.finish()?).build()?.into())
+    Ok(stillbox::Engine::builder().cache_dir(cache).default_image(image.finish()?).build()?)
 }
 
 /// Makes a sandbox that ends with its handle.

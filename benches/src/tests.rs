@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::sample::{Percentiles, Side, compare};
-use crate::{create, engine, exec, files, pipes, sandbox};
+use crate::{async_engine, create, engine, exec, fan_out, files, load, pipes, sandbox};
 
 #[test]
 fn creating() -> Result<()> {
@@ -44,6 +44,35 @@ fn small_files() -> Result<()> {
     assert!(files::native(dir.path(), 10)? > Duration::ZERO);
     assert!(files::PlainWasi::new()?.rounds(dir.path(), 10)? > Duration::ZERO);
     assert_eq!(dir.path().read_dir()?.count(), 0, "files are left over");
+    Ok(())
+}
+
+#[test]
+fn loads() -> Result<()> {
+    let engine = engine()?;
+    let sandbox = sandbox(&engine)?;
+    let hogs = load::Hogs::start(&engine, 2)?;
+    load::run_true(&sandbox)?;
+    assert!(load::kill(&sandbox)? > Duration::ZERO);
+    drop(hogs);
+    let hogs = load::NativeHogs::start(2)?;
+    load::native_true()?;
+    assert!(load::native_kill()? > Duration::ZERO);
+    drop(hogs);
+    Ok(())
+}
+
+#[test]
+fn fanning_out() -> Result<()> {
+    let engine = async_engine()?;
+    assert!(fan_out::sandboxes(&engine, 20)?.total > Duration::ZERO);
+    assert_eq!(engine.metrics().sandboxes_terminated, 20);
+    assert!(fan_out::native(20)?.total > Duration::ZERO);
+    if create::has_bubblewrap() {
+        assert!(fan_out::bubblewrap(2)?.total > Duration::ZERO);
+    }
+    assert!(fan_out::creation(&engine, 20)?.iter().all(|each| *each > Duration::ZERO));
+    assert_eq!(engine.metrics().sandboxes_live, 0);
     Ok(())
 }
 
