@@ -1,10 +1,13 @@
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use futures::future::join_all;
 use stillbox::{
     AsyncSandboxExt as _, Command, FileError, InputMode, ProcessStatus, SandboxSpec, SandboxStatus, Sandboxes as _,
 };
 use stillbox_tests::{Held, PROBES, alone, engine, sandbox, sandbox_of, stdout, test};
+
+use crate::modules::PROMPTLY;
 
 #[test]
 fn many_at_once() {
@@ -18,6 +21,40 @@ fn many_at_once() {
             sandbox.terminate().await.unwrap();
         });
         join_all(lives).await;
+    });
+}
+
+/// A thousand sandboxes with a process that waits in each are in nobody's way.
+#[test]
+fn a_thousand_that_wait() {
+    const SANDBOXES: usize = 1_000;
+    let waits = wat::parse_str(
+        r#"(module
+            (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+            (memory (export "memory") 1)
+            (func (export "_start")
+                (i32.store (i32.const 4) (i32.const 1))
+                (drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8)))))"#,
+    );
+    let waits = Bytes::from(waits.unwrap());
+    test(async {
+        let live = join_all((0..SANDBOXES).map(|_| async {
+            let sandbox = sandbox().await;
+            sandbox.write("waits.wasm", waits.clone()).await.unwrap();
+            let process = sandbox.start_process(Command::new("./waits.wasm").stdin(InputMode::Pipe)).await.unwrap();
+            (sandbox, process)
+        }))
+        .await;
+        let begun = Instant::now();
+        assert_eq!(stdout(&sandbox().await.sh("echo one | cat").await), "one\n");
+        assert!(begun.elapsed() < PROMPTLY, "it took {:?}", begun.elapsed());
+        for (sandbox, process) in &live {
+            assert!(sandbox.get_process(process.into()).await.unwrap().status.is_running());
+            sandbox.close_stdin(process.into()).await.unwrap();
+        }
+        for (sandbox, process) in &live {
+            assert_eq!(sandbox.wait_process(process.into()).await.unwrap().status, ProcessStatus::Exited(0));
+        }
     });
 }
 
