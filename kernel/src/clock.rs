@@ -1,5 +1,7 @@
 //! The one source of time and randomness of a sandbox.
 
+pub mod persist;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -121,7 +123,7 @@ impl Clock {
                 let mut stream = blake3::Hasher::new_keyed(&script.seed).finalize_xof();
                 stream.set_position(script.random_position);
                 stream.fill(buffer);
-                script.random_position += buffer.len() as u64;
+                script.random_position = script.random_position.wrapping_add(buffer.len() as u64);
                 Ok(())
             }
         }

@@ -5,6 +5,8 @@
 #![forbid(unsafe_code)]
 
 pub mod account;
+pub mod blob;
+pub mod chunk;
 pub mod clock;
 pub mod errno;
 pub mod fs;

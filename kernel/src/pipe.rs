@@ -3,6 +3,8 @@
 //! Behaviour follows POSIX `pipe` and `write`: a read of an empty pipe waits while there is a writer and then gives end
 //! of file, a write of at most [`PIPE_BUF`] bytes is atomic, and a write without a reader fails with [`Errno::Pipe`].
 
+pub mod persist;
+
 use std::collections::VecDeque;
 use std::io::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,12 +1,14 @@
 //! The bytes of a file.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
+use super::chunk::Chunk;
 use super::radix::Radix;
 use crate::Errno;
+use crate::chunk::ChunkId;
 
 /// How much of a file is copied when a byte of it is first written, and what a hole is a multiple of.
 pub(crate) const CHUNK: u64 = 64 * 1024;
@@ -25,8 +27,10 @@ pub(crate) struct Content {
     /// Never longer than `len`, so that what was truncated away can't come back.
     blob: Bytes,
     blob_counts: bool,
+    /// The ids of the blob's parts, once someone has asked for them.
+    blob_ids: OnceLock<Arc<[ChunkId]>>,
     /// Each is at most `CHUNK` long; what is missing at its end is zeros.
-    chunks: Radix<Arc<Vec<u8>>>,
+    chunks: Radix<Arc<Chunk>>,
     /// The bytes in chunks, and in the blob if it counts.
     held: u64,
     /// How many chunks there are.
@@ -149,6 +153,7 @@ impl Content {
             }
             self.held -= freed;
             self.blob.truncate(usize::try_from(len).unwrap_or(usize::MAX));
+            self.blob_ids = OnceLock::new();
         }
         self.len = len;
     }
@@ -206,7 +211,7 @@ impl Content {
         let len = self.len as usize;
         match self.chunks.next(0) {
             None if self.blob.len() == len => Ok(self.blob.clone()),
-            Some((0, chunk)) if chunk.len() == len => Ok(Bytes::from_owner(WholeChunk(Arc::clone(chunk)))),
+            Some((0, chunk)) if chunk.len() == len => Ok(chunk.lend()),
             _ => {
                 // Only what is there is copied: the zeros of a hole are pages that nobody has touched.
                 let mut whole = vec![0; len];
@@ -218,6 +223,58 @@ impl Content {
                 Ok(whole.into())
             }
         }
+    }
+
+    /// Returns the blob, and whether it counts against the quota.
+    pub fn blob(&self) -> (&Bytes, bool) {
+        (&self.blob, self.blob_counts)
+    }
+
+    /// Returns the blob in parts of a chunk's size, with their ids, which are computed once.
+    pub fn blob_parts(&self) -> impl Iterator<Item = (ChunkId, Bytes)> {
+        let parts = || self.blob.chunks(CHUNK as usize);
+        let ids = self.blob_ids.get_or_init(|| parts().map(ChunkId::of).collect());
+        ids.iter().copied().zip(parts().map(|part| self.blob.slice_ref(part)))
+    }
+
+    /// Returns what was written over the blob, by its place in chunks.
+    pub fn chunks(&self) -> impl Iterator<Item = (u64, &Arc<Chunk>)> {
+        self.chunks.iter()
+    }
+
+    /// Returns content of the image, `len` bytes long, whose parts have been hashed already.
+    pub fn of_hashed_image(len: u64, blob: Bytes, ids: Vec<ChunkId>) -> Self {
+        Self { len, blob_ids: OnceLock::from(Arc::from(ids)), ..Self::of_image(blob) }
+    }
+
+    /// Puts content together: `len` bytes long, over a blob of the image, with chunks that were written.
+    ///
+    /// # Errors
+    /// What is wrong with them, in words.
+    pub fn from_parts(
+        len: u64,
+        blob: Bytes,
+        parts: impl IntoIterator<Item = (u64, Chunk)>,
+    ) -> Result<Self, &'static str> {
+        if blob.len() as u64 > len {
+            return Err("a blob is longer than its file");
+        }
+        let mut content = Self { len, blob, ..Self::default() };
+        for (index, chunk) in parts {
+            let end = index.checked_mul(CHUNK).and_then(|start| start.checked_add(chunk.len() as u64));
+            if chunk.len() as u64 > CHUNK || end.is_none_or(|end| end > len) {
+                return Err("a chunk reaches past the end of its file");
+            }
+            if chunk.len() < content.blob_part(index).len() {
+                return Err("a chunk is shorter than what it replaces");
+            }
+            content.held += chunk.len() as u64;
+            content.pieces += 1;
+            if content.chunks.insert(index, Arc::new(chunk)).is_some() {
+                return Err("two chunks have the same place");
+            }
+        }
+        Ok(content)
     }
 
     /// Returns what shows in a chunk's place.
@@ -238,10 +295,10 @@ impl Content {
     fn chunk_mut(&mut self, index: u64) -> &mut Vec<u8> {
         if self.chunks.get(index).is_none() {
             let copy = self.blob_part(index).to_vec();
-            self.chunks.insert(index, Arc::new(copy));
+            self.chunks.insert(index, Arc::new(copy.into()));
             self.pieces += 1;
         }
-        Arc::make_mut(self.chunks.get_mut(index).expect("the chunk is there or was just made"))
+        Arc::make_mut(self.chunks.get_mut(index).expect("the chunk is there or was just made")).make_mut()
     }
 
     /// Breaks a blob that counts into chunks, so that a byte is never counted both in the blob and in a chunk over it.
@@ -251,8 +308,9 @@ impl Content {
         }
         let blob = std::mem::take(&mut self.blob);
         self.blob_counts = false;
+        self.blob_ids = OnceLock::new();
         for (index, part) in blob.chunks(CHUNK as usize).enumerate() {
-            self.chunks.insert(index as u64, Arc::new(part.to_vec()));
+            self.chunks.insert(index as u64, Arc::new(part.to_vec().into()));
             self.pieces += 1;
         }
     }
@@ -265,15 +323,6 @@ impl Content {
 /// Returns the chunk that a position is in, and where in it.
 fn place(position: u64) -> (u64, usize) {
     (position / CHUNK, (position % CHUNK) as usize)
-}
-
-/// A chunk that is a whole file, lent out as `Bytes`.
-struct WholeChunk(Arc<Vec<u8>>);
-
-impl AsRef<[u8]> for WholeChunk {
-    fn as_ref(&self) -> &[u8] {
-        &self.0
-    }
 }
 
 /// Returns a content id that nothing else in this process has.

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::inode::InodeId;
+use super::path;
+use super::persist::{DirectoryState, EntryState};
 use super::radix::Radix;
 
 /// The cookie of the first entry after `.` and `..`.
@@ -79,6 +81,50 @@ impl Directory {
 
     pub fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter().map(|(_, entry)| entry)
+    }
+
+    /// Returns what a checkpoint holds of the directory.
+    pub fn save(&self) -> DirectoryState {
+        let entry = |(id, entry): (u64, &Entry)| EntryState { id, name: entry.name.to_string(), inode: entry.inode.0 };
+        DirectoryState {
+            parent: self.parent.0,
+            next_entry: self.next_id,
+            entries: self.entries.iter().map(entry).collect(),
+        }
+    }
+
+    /// Returns the directory that was saved; how many of its entries are directories is to be told afterwards.
+    ///
+    /// # Errors
+    /// What is wrong with its entries, in words.
+    pub fn load(state: &DirectoryState) -> Result<Self, &'static str> {
+        let mut directory = Self::new(InodeId(state.parent));
+        if state.next_entry >= u64::MAX / 2 {
+            return Err("has an entry id that is too large");
+        }
+        for entry in &state.entries {
+            if entry.id < directory.next_id || entry.id >= state.next_entry {
+                return Err("has an entry that is out of order");
+            }
+            if !path::is_name(&entry.name) {
+                return Err("has an entry whose name is none");
+            }
+            if directory.lookup(&entry.name).is_some() {
+                return Err("has two entries of one name");
+            }
+            directory.next_id = entry.id;
+            directory.insert(&entry.name, InodeId(entry.inode), false);
+        }
+        if state.next_entry < directory.next_id {
+            return Err("has an entry id that is too small");
+        }
+        directory.next_id = state.next_entry;
+        Ok(directory)
+    }
+
+    /// Tells how many of the entries are directories.
+    pub fn set_subdirectories(&mut self, subdirectories: u64) {
+        self.subdirectories = subdirectories;
     }
 
     /// Returns the name of an entry for `inode`.

@@ -24,6 +24,7 @@
 //! # }
 //! ```
 
+mod chunk;
 mod content;
 mod device;
 mod directory;
@@ -39,6 +40,7 @@ mod open_dir;
 mod open_file;
 mod operations;
 pub mod path;
+pub mod persist;
 mod quota;
 mod radix;
 mod resolve;

@@ -75,6 +75,14 @@ impl OpenDir {
         }
     }
 
+    /// Returns the path of a directory of a mount and who opened it, or `None` for one of the tree.
+    pub(crate) fn mounted_path(&self) -> Option<(String, u32)> {
+        match &*self.0 {
+            Handle::Tree(_) => None,
+            Handle::Foreign { path, caller, .. } => Some((path.guest_path(), *caller)),
+        }
+    }
+
     /// Returns the absolute path, without symlinks: what `getcwd` says.
     ///
     /// # Errors

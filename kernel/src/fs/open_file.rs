@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use cap_fs_ext::MetadataExt as _;
 use cap_std::fs::File;
 
 use super::filesystem::{Pin, Shared};
-use super::foreign::{ForeignPath, Mount, Source};
+use super::foreign::{ForeignNode, ForeignPath};
 use super::inode::{InodeId, SetTime, Stat};
 use super::mount;
+use super::persist::NotSavable;
 use crate::Errno;
 
 /// What a handle was opened for.
@@ -36,7 +38,7 @@ enum FileSource {
     Tree(Pin),
     Host {
         file: File,
-        mount: Arc<Mount>,
+        path: ForeignPath,
         shared: Arc<Shared>,
     },
     /// What a dynamic directory gave when it was opened.
@@ -53,8 +55,8 @@ impl OpenFile {
     }
 
     pub(crate) fn on_host(file: File, path: &ForeignPath, shared: &Arc<Shared>, access: Access) -> Self {
-        let (mount, shared) = (Arc::clone(&path.mount), Arc::clone(shared));
-        Self(Arc::new(Handle { source: FileSource::Host { file, mount, shared }, access }))
+        let (path, shared) = (path.clone(), Arc::clone(shared));
+        Self(Arc::new(Handle { source: FileSource::Host { file, path, shared }, access }))
     }
 
     pub(crate) fn fixed(content: Bytes, stat: Stat, access: Access) -> Self {
@@ -179,9 +181,9 @@ impl OpenFile {
     pub fn stat(&self) -> Result<Stat, Errno> {
         match &self.0.source {
             FileSource::Tree(pin) => Ok(pin.shared.state.read().tree.get(pin.id)?.stat(pin.id)),
-            FileSource::Host { file, mount, .. } => {
+            FileSource::Host { file, path, .. } => {
                 let metadata = file.metadata().map_err(mount::errno)?;
-                Ok(host(mount)?.stat(&metadata))
+                Ok(path.host()?.stat(&metadata))
             }
             FileSource::Fixed { stat, .. } => Ok(*stat),
         }
@@ -209,8 +211,8 @@ impl OpenFile {
                 let now = pin.shared.clock.wall_ns();
                 pin.shared.state.write().tree.set_times(pin.id, accessed, modified, now)
             }
-            FileSource::Host { file, mount, shared } => {
-                host(mount)?.check_writable()?;
+            FileSource::Host { file, path, shared } => {
+                path.host()?.check_writable()?;
                 mount::set_file_times(file, accessed, modified, shared.clock.wall_ns())
             }
             FileSource::Fixed { .. } => Err(Errno::Perm),
@@ -227,8 +229,8 @@ impl OpenFile {
                 let now = pin.shared.clock.wall_ns();
                 pin.shared.state.write().tree.set_mode(pin.id, mode, now)
             }
-            FileSource::Host { file, mount, .. } => {
-                host(mount)?.check_writable()?;
+            FileSource::Host { file, path, .. } => {
+                path.host()?.check_writable()?;
                 mount::set_file_mode(file, mode)
             }
             FileSource::Fixed { .. } => Err(Errno::Perm),
@@ -255,7 +257,7 @@ impl OpenFile {
     pub fn content_id(&self) -> Result<u64, Errno> {
         match &self.0.source {
             FileSource::Tree(pin) => Ok(pin.shared.state.read().tree.content(pin.id)?.id()),
-            FileSource::Host { file, mount, .. } => host(mount)?.content_id(file),
+            FileSource::Host { file, path, .. } => path.host()?.content_id(file),
             FileSource::Fixed { content_id, .. } => Ok(*content_id),
         }
     }
@@ -291,14 +293,25 @@ impl OpenFile {
         Err(Errno::Again)
     }
 
+    /// Returns the path at which a file of a mount was opened, or `None` for another file.
+    ///
+    /// # Errors
+    /// When another file, or none, is there by now.
+    pub(crate) fn mounted_path(&self) -> Result<Option<String>, NotSavable> {
+        let FileSource::Host { file, path, .. } = &self.0.source else { return Ok(None) };
+        let there = match path.node(0) {
+            Ok(Some(ForeignNode::Host(metadata))) => Some((metadata.dev(), metadata.ino())),
+            _ => None,
+        };
+        let open = file.metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()));
+        if open.is_none() || open != there {
+            let reason = "it is not where it was opened any more, and what a mount holds is not saved";
+            return Err(NotSavable { what: path.guest_path(), reason });
+        }
+        Ok(Some(path.guest_path()))
+    }
+
     fn writable(&self) -> Result<&FileSource, Errno> {
         if self.0.access.write { Ok(&self.0.source) } else { Err(Errno::Badf) }
-    }
-}
-
-fn host(mount: &Mount) -> Result<&mount::HostDirectory, Errno> {
-    match &mount.source {
-        Source::Host(host) => Ok(host),
-        Source::Dynamic(_) => Err(Errno::Perm),
     }
 }

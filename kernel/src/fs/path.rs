@@ -30,6 +30,11 @@ pub(crate) fn check(path: &str, quota: &Quota) -> Result<(), Errno> {
     }
 }
 
+/// Tells whether a directory entry can have this name.
+pub(crate) fn is_name(name: &str) -> bool {
+    !matches!(name, "" | "." | "..") && name.len() <= LONGEST_NAME && !name.bytes().any(|byte| matches!(byte, 0 | b'/'))
+}
+
 /// One component of a path, by where it is.
 pub(crate) struct Component {
     pub start: usize,

@@ -19,6 +19,14 @@ pub struct Quota {
     pub path_bytes: usize,
 }
 
+impl Quota {
+    /// Returns how many pieces contents may be in before nothing more can be written.
+    pub(crate) fn pieces_max(&self) -> u64 {
+        // Each file has one for nothing, so that small files don't count as sparse ones.
+        (self.bytes / PIECE_BYTES).saturating_add(self.inodes)
+    }
+}
+
 impl Default for Quota {
     fn default() -> Self {
         Self { bytes: 1 << 30, inodes: 1 << 20, file_bytes: 1 << 40, path_bytes: 4096 }
@@ -39,9 +47,7 @@ pub struct Usage {
 impl Usage {
     /// Returns the bytes that may still be written: none when there are too many pieces.
     pub(crate) fn bytes_left(&self, quota: &Quota) -> u64 {
-        // Each file has one for nothing, so that small files don't count as sparse ones.
-        let pieces_max = (quota.bytes / PIECE_BYTES).saturating_add(quota.inodes);
-        if self.pieces < pieces_max { quota.bytes.saturating_sub(self.bytes) } else { 0 }
+        if self.pieces < quota.pieces_max() { quota.bytes.saturating_sub(self.bytes) } else { 0 }
     }
 
     /// Checks that one more inode may be made.

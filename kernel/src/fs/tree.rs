@@ -10,7 +10,7 @@ use super::radix::Radix;
 use crate::Errno;
 
 /// As many names as one file may have: what ext4 allows.
-const MOST_LINKS: u32 = 65_000;
+pub(super) const MOST_LINKS: u32 = 65_000;
 
 /// A whole file system as a value: clones are O(1) and share what they have not changed.
 ///
@@ -19,8 +19,8 @@ const MOST_LINKS: u32 = 65_000;
 /// name of an inode returns it as an orphan, which stays until it is released.
 #[derive(Clone, Debug)]
 pub struct Tree {
-    inodes: Radix<Arc<Inode>>,
-    next: u64,
+    pub(super) inodes: Radix<Arc<Inode>>,
+    pub(super) next: u64,
     pub(crate) usage: Usage,
 }
 

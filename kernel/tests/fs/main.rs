@@ -5,6 +5,7 @@ mod files;
 mod model;
 mod mounts;
 mod paths;
+mod persist;
 mod sequences;
 mod support;
 mod threads;

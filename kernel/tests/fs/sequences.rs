@@ -5,6 +5,7 @@ use stillbox_kernel::Errno;
 use stillbox_kernel::fs::{At, FileSystem, FileType, OpenFile, OpenOptions, Quota, Tree, TreeBuilder};
 
 use crate::model::{Id, Model, Node};
+use crate::persist::{Chunks, saved_and_loaded};
 use crate::support::{CREATE, clock};
 
 const QUOTA: Quota = Quota { bytes: 600_000, inodes: 20, file_bytes: 1 << 20, path_bytes: 4096 };
@@ -28,6 +29,7 @@ enum Op {
     Rename { from: String, to: String },
     Look { path: String, follow: bool },
     Branch,
+    SaveAndLoad { carry_image: bool },
 }
 
 fn path() -> impl Strategy<Value = String> {
@@ -67,11 +69,13 @@ fn op() -> impl Strategy<Value = Op> {
         6 => (path(), path()).prop_map(|(from, to)| Op::Rename { from, to }),
         3 => (path(), any::<bool>()).prop_map(|(path, follow)| Op::Look { path, follow }),
         1 => Just(Op::Branch),
+        1 => any::<bool>().prop_map(|carry_image| Op::SaveAndLoad { carry_image }),
     ]
 }
 
 /// A branch: the file system, what it should be, and what is open in it.
 struct World {
+    image: Tree,
     fs: FileSystem,
     model: Model,
     handles: [Option<(OpenFile, Id)>; HANDLES],
@@ -93,7 +97,7 @@ fn image() -> (Tree, Model) {
 impl World {
     fn new() -> Self {
         let (tree, model) = image();
-        Self { fs: FileSystem::new(&tree, QUOTA, clock()), model, handles: Default::default() }
+        Self { fs: FileSystem::new(&tree, QUOTA, clock()), image: tree, model, handles: Default::default() }
     }
 
     fn branch(&self) -> Self {
@@ -103,7 +107,20 @@ impl World {
             Some((fs.reopen_file(file.inode().unwrap(), file.access()).unwrap(), *id))
         });
         fs.collect_orphans();
-        Self { fs, model: self.model.clone(), handles }
+        Self { image: self.image.clone(), fs, model: self.model.clone(), handles }
+    }
+
+    /// Goes on with what a checkpoint brings back.
+    fn save_and_load(&mut self, carry_image: bool) {
+        let fs = saved_and_loaded(&self.fs, &self.image, QUOTA, carry_image);
+        assert_eq!(fs.space(), self.fs.space());
+        let mut chunks = Chunks::default();
+        for (file, _) in self.handles.iter_mut().flatten() {
+            let state = file.save(&mut chunks).unwrap();
+            *file = fs.load_file(&state, &chunks).unwrap();
+        }
+        fs.collect_orphans();
+        self.fs = fs;
     }
 
     fn inodes_are_used_up(&self) -> bool {
@@ -219,6 +236,7 @@ impl World {
                     Ok(id) => self.compare_stat(stat.unwrap(), id)?,
                 }
             }
+            Op::SaveAndLoad { carry_image } => self.save_and_load(*carry_image),
             Op::Branch => {}
         }
         Ok(())
