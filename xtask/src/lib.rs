@@ -1,6 +1,7 @@
 //! The repository's own commands, one module per verb of `cargo xtask`.
 
 pub mod ci;
+pub mod goldens;
 pub mod guests;
 pub mod tidy;
 

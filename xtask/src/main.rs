@@ -14,6 +14,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Verb {
     Ci(xtask::ci::Ci),
+    Goldens(xtask::goldens::Goldens),
     Guests(xtask::guests::Guests),
     Tidy(xtask::tidy::Tidy),
 }
@@ -21,6 +22,7 @@ enum Verb {
 fn main() -> ExitCode {
     let done = match Cli::parse().verb {
         Verb::Ci(verb) => verb.run(),
+        Verb::Goldens(verb) => verb.run(),
         Verb::Guests(verb) => verb.run(),
         Verb::Tidy(verb) => verb.run(),
     };
