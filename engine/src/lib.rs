@@ -30,6 +30,7 @@ pub mod blocking;
 mod config;
 mod engine;
 mod image;
+mod memory;
 mod metrics;
 mod offload;
 mod process;

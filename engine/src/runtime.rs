@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use wasmtime::{Engine, Linker};
 
+use crate::memory::Memories;
 use crate::metrics::Counters;
 use crate::process::threads::Threads;
 use crate::program::Programs;
@@ -26,7 +27,7 @@ impl Runtime {
     ///
     /// Whatever the runtime says when the system can't give it what it needs, such as address space.
     pub(crate) fn new(cache_dir: Option<PathBuf>) -> wasmtime::Result<Arc<Self>> {
-        let engine = Engine::new(&crate::config::wasmtime_config())?;
+        let engine = Engine::new(&crate::config::wasmtime_config(Arc::new(Memories::default())))?;
         let mut linker = Linker::new(&engine);
         crate::wasi::add_to_linker(&mut linker)?;
         let counters = Arc::<Counters>::default();

@@ -8,6 +8,7 @@ use stillbox_kernel::Errno;
 use stillbox_kernel::wait::thread_waker;
 use wasmtime::{Instance, Memory, ResourceLimiter, Store, StoreContextMut, TypedFunc, UpdateDeadline};
 
+use crate::config::TABLE_ELEMENTS_MAX;
 use crate::metrics::KillReason;
 use crate::process::{Departure, Exit, Process, Signal, exit};
 use crate::program::{Invocation, Program};
@@ -29,6 +30,8 @@ pub(crate) struct Guest {
     /// The memory that the guest exports, once a call has looked it up.
     pub(crate) memory: Option<Memory>,
     memory_limit_bytes: u64,
+    /// How many elements the tables have together.
+    table_elements: usize,
 }
 
 impl ResourceLimiter for Guest {
@@ -41,8 +44,12 @@ impl ResourceLimiter for Guest {
         Ok(true)
     }
 
-    fn table_growing(&mut self, _current: usize, _desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        // The pool bounds tables already.
+    fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let elements = self.table_elements + (desired - current);
+        if elements > TABLE_ELEMENTS_MAX {
+            return Ok(false);
+        }
+        self.table_elements = elements;
         Ok(true)
     }
 }
@@ -81,6 +88,7 @@ fn run_program(process: &Arc<Process>, invocation: &Arc<Invocation>) -> Departur
         instance: None,
         memory: None,
         memory_limit_bytes: process.table.limits.process_memory_bytes,
+        table_elements: 0,
     };
     // What the last program of an exec held is free again.
     process.table.released(process.memory_bytes.swap(0, Ordering::AcqRel));
@@ -98,7 +106,7 @@ fn start(store: &mut Store<Guest>, program: &Program) -> wasmtime::Result<()> {
     // A signal that came before the deadline was set would not be seen by it.
     let process = store.data().process.clone();
     process.check_killed()?;
-    let instance = program.instance_pre.instantiate(&mut *store).map_err(|error| {
+    let instance = program.instantiate(&mut *store).map_err(|error| {
         tracing::debug!(%error, "a program could not be instantiated");
         if error.is::<Departure>() || error.is::<wasmtime::Trap>() { error } else { out_of_memory(&process) }
     })?;

@@ -6,6 +6,7 @@
 pub(crate) mod resolve;
 
 mod cache;
+mod data;
 mod recent;
 
 use std::collections::HashMap;
@@ -15,8 +16,9 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Condvar, Mutex};
 use stillbox_kernel::Errno;
-use wasmtime::{Engine, InstancePre, Linker, Module};
+use wasmtime::{Engine, Instance, InstancePre, Linker, Module, Store};
 
+use crate::memory::{self, Image};
 use crate::metrics::{Counters, count};
 use crate::process::Guest;
 use recent::{Entry, Recent};
@@ -25,7 +27,20 @@ pub(crate) use resolve::Invocation;
 
 /// A program that is ready to be started.
 pub(crate) struct Program {
-    pub(crate) instance_pre: InstancePre<Guest>,
+    instance_pre: InstancePre<Guest>,
+    /// What its memories hold at first.
+    images: Vec<Option<Arc<Image>>>,
+}
+
+impl Program {
+    /// Makes an instance of the program.
+    ///
+    /// # Errors
+    ///
+    /// The runtime's, among them a limit of the store.
+    pub(crate) fn instantiate(&self, store: &mut Store<Guest>) -> wasmtime::Result<Instance> {
+        memory::with_images(&self.images, || self.instance_pre.instantiate(store))
+    }
 }
 
 /// Why a file isn't a program.
@@ -170,6 +185,7 @@ impl Programs {
 
     fn load(&self, bytes: &[u8], digest: &Digest) -> Result<Program, ProgramError> {
         check_header(bytes)?;
+        let (bytes, images) = data::split(bytes)?;
         let module = match self.disk.as_ref().and_then(|disk| disk.load(&self.engine, digest)) {
             Some(module) => {
                 count(&self.counters.programs_loaded);
@@ -178,7 +194,7 @@ impl Programs {
             None => {
                 let _turn = self.compilers.enter();
                 let started = std::time::Instant::now();
-                let module = Module::from_binary(&self.engine, bytes)
+                let module = Module::from_binary(&self.engine, &bytes)
                     .map_err(|error| ProgramError::Invalid(first_line(&error)))?;
                 count(&self.counters.programs_compiled);
                 tracing::info!(bytes = bytes.len(), elapsed = ?started.elapsed(), "compiled a program");
@@ -188,10 +204,10 @@ impl Programs {
                 module
             }
         };
-        self.link(&module)
+        self.link(&module, images)
     }
 
-    fn link(&self, module: &Module) -> Result<Program, ProgramError> {
+    fn link(&self, module: &Module, images: Vec<Option<Arc<Image>>>) -> Result<Program, ProgramError> {
         let mut linker = self.linker.clone();
         for import in module.imports() {
             crate::wasi::stub_if_missing(&mut linker, &import)?;
@@ -200,7 +216,7 @@ impl Programs {
             return Err(ProgramError::NoStart);
         }
         let instance_pre = linker.instantiate_pre(module).map_err(|error| ProgramError::Invalid(first_line(&error)))?;
-        Ok(Program { instance_pre })
+        Ok(Program { instance_pre, images })
     }
 }
 

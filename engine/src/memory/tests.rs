@@ -1,0 +1,101 @@
+//! What a memory shows at first, and that nothing of it is left.
+
+use super::image::PAGE_BYTES;
+use super::*;
+
+const RESERVED: usize = 64 << 20;
+
+fn image(text: &'static [u8]) -> Arc<Image> {
+    Image::of_segments(text.len(), [(0, text)]).unwrap()
+}
+
+fn bytes(slot: &mut Slot) -> &mut [u8] {
+    let accessible = slot.accessible;
+    // SAFETY: these bytes are accessible, and the slot is this test's alone.
+    unsafe { slot.reservation.bytes_mut(0..accessible) }
+}
+
+#[test]
+fn a_memory_shows_its_image_and_then_zeros() {
+    let (pool, image) = (Pool::default(), image(b"hello"));
+    let mut slot = pool.take(Some(&image), 3 * PAGE_BYTES, RESERVED).unwrap();
+    assert_eq!(&bytes(&mut slot)[..6], b"hello\0");
+    assert!(bytes(&mut slot)[6..].iter().all(|&byte| byte == 0));
+}
+
+#[test]
+fn a_memory_that_grows_shows_the_rest_of_its_image() {
+    let pool = Pool::default();
+    let image = Image::of_segments(3 * PAGE_BYTES, [(2 * PAGE_BYTES as u64, &b"late"[..])]).unwrap();
+    let mut slot = pool.take(Some(&image), PAGE_BYTES, RESERVED).unwrap();
+    slot.extend(4 * PAGE_BYTES).unwrap();
+    assert_eq!(&bytes(&mut slot)[2 * PAGE_BYTES..][..5], b"late\0");
+    assert_eq!(bytes(&mut slot)[4 * PAGE_BYTES - 1], 0);
+}
+
+#[test]
+fn what_one_memory_writes_no_other_sees() {
+    let (pool, image) = (Pool::default(), image(b"hello"));
+    let mut one = pool.take(Some(&image), PAGE_BYTES, RESERVED).unwrap();
+    bytes(&mut one)[0] = b'J';
+    let mut other = pool.take(Some(&image), PAGE_BYTES, RESERVED).unwrap();
+    assert_eq!(&bytes(&mut other)[..5], b"hello");
+    assert_eq!(&image.bytes()[..5], b"hello");
+}
+
+/// Fills a memory of `pages`, grown by as many, and looks for what is left of that in the next.
+fn leaves_nothing(image: Option<&Arc<Image>>, pages: usize, stride: usize) {
+    let pool = Pool::default();
+    let first = |slot: &mut Slot| bytes(slot).to_vec();
+    let mut slot = pool.take(image, pages * PAGE_BYTES, RESERVED).unwrap();
+    let fresh = first(&mut slot);
+    slot.extend(2 * pages * PAGE_BYTES).unwrap();
+    bytes(&mut slot).iter_mut().step_by(stride).for_each(|byte| *byte = 0xa5);
+    let at = slot.reservation.base();
+    pool.give_back(slot, pages * PAGE_BYTES);
+
+    let mut again = pool.take(image, pages * PAGE_BYTES, RESERVED).unwrap();
+    assert_eq!(again.reservation.base(), at, "the same address space serves again");
+    assert!(first(&mut again) == fresh, "{pages} pages, every {stride} bytes");
+    again.extend(2 * pages * PAGE_BYTES).unwrap();
+    assert!(bytes(&mut again)[pages * PAGE_BYTES..].iter().all(|&byte| byte == 0));
+}
+
+#[test]
+fn nothing_is_left_of_a_memory() {
+    // A few written pages are restored by hand; many, or many apart, are given back to the system.
+    for (pages, stride) in [(1, 1), (1, 60_000), (8, 1), (64, 1), (64, 8192), (64, 300_000)] {
+        leaves_nothing(None, pages, stride);
+        let text: Vec<u8> = (0..PAGE_BYTES).map(|at| at as u8 | 1).collect();
+        leaves_nothing(Some(&Image::of_segments(PAGE_BYTES, [(0, &text[..])]).unwrap()), pages, stride);
+    }
+}
+
+#[test]
+fn an_image_that_nobody_has_any_more_is_not_kept() {
+    let (pool, image) = (Pool::default(), image(b"hello"));
+    let weak = Arc::downgrade(&image);
+    let slot = pool.take(Some(&image), PAGE_BYTES, RESERVED).unwrap();
+    drop(image);
+    pool.give_back(slot, PAGE_BYTES);
+    assert!(weak.upgrade().is_none());
+}
+
+#[test]
+fn images_go_to_the_memories_they_are_meant_for() {
+    let (first, third) = (image(b"first"), image(b"third"));
+    let ty = || MemoryType::new(1, None);
+    let memories = Memories::default();
+    let make = |reserved: u64| {
+        memories.new_memory(ty(), PAGE_BYTES, None, Some(reserved as usize), PAGE_BYTES).map(|memory| {
+            // SAFETY: a memory of a page was just made here.
+            unsafe { std::slice::from_raw_parts(memory.as_ptr(), 5) }.to_vec()
+        })
+    };
+    let made = with_images(&[Some(first), None, Some(third)], || {
+        [RESERVATION_BYTES, 1 << 30, RESERVATION_BYTES, RESERVATION_BYTES, RESERVATION_BYTES].map(make)
+    });
+    let made = made.map(Result::unwrap);
+    let expected = [&b"first"[..], &[0; 5], &[0; 5], b"third", &[0; 5]];
+    assert_eq!(made, expected);
+}
