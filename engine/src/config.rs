@@ -15,6 +15,10 @@ pub(crate) const WASM_STACK_BYTES: usize = 8 << 20;
 /// What the host's own frames need on top of [`WASM_STACK_BYTES`], in bytes.
 pub(crate) const HOST_STACK_BYTES: usize = 1 << 20;
 
+/// How many processes one engine can hold at once. Each has two reservations of address space, of which 128 TiB are there,
+/// and with its thread some eight mappings, of which Linux gives an application 65,530 by default.
+pub(crate) const PROCESSES_MAX: u32 = 6144;
+
 /// The most elements that the tables of one instance may have together: an interpreter's function pointers are some tens
 /// of thousands.
 pub(crate) const TABLE_ELEMENTS_MAX: usize = 1 << 20;
@@ -35,8 +39,6 @@ pub(crate) fn wasmtime_config(memories: Arc<Memories>) -> Config {
         .max_wasm_stack(WASM_STACK_BYTES)
         // No guest runs on a stack of the runtime's own, but the two sizes are checked against each other.
         .async_stack_size(WASM_STACK_BYTES + HOST_STACK_BYTES)
-        // Signals, kills and deadlines reach a running guest at its next loop or call.
-        .epoch_interruption(true)
         // A guest's end is an exit status; nobody reads the backtrace, and taking it costs more than a small process.
         .wasm_backtrace_max_frames(None)
         .wasm_exceptions(true)

@@ -40,9 +40,4 @@ impl Runtime {
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
     }
-
-    /// Makes every running guest look for signals at its next loop or call.
-    pub(crate) fn interrupt(&self) {
-        self.engine.increment_epoch();
-    }
 }

@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use wasmtime::{LinearMemory, MemoryCreator, MemoryType};
 
-pub(crate) use image::Image;
+pub(crate) use image::{Image, PAGE_BYTES};
 use pool::{Pool, Slot};
 
 /// The address space that every memory of a guest gets, in bytes, before its guard.

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! A process runs on a thread of its own and blocks it; [`Process::block`] is the one place where that happens, and every
-//! signal reaches it there. While the guest computes, signals reach it at its next loop or call.
+//! signal reaches it there. A guest that computes polls its control word ([`Process::interrupt`]) and suspends itself.
 
 pub(crate) mod cpu;
 pub(crate) mod exit;
@@ -29,6 +29,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use parking_lot::Mutex;
+use stillbox_capture::host::ControlWord;
 use stillbox_kernel::Errno;
 use stillbox_kernel::wait::{WaitSet, block_on};
 
@@ -77,6 +78,8 @@ pub(crate) struct Process {
     pub(crate) started_ns: u64,
     /// Wakes the thread of the guest out of a blocked call.
     waker: Mutex<Option<Waker>>,
+    /// Where a computing guest looks whether it is to suspend itself. It is there while its instance is.
+    control: Mutex<Option<ControlWord>>,
     /// Woken when a child of this process ends, stops or continues.
     pub(crate) child_changed: WaitSet,
     exit: OnceLock<Exit>,
@@ -107,9 +110,7 @@ impl Process {
             return;
         }
         tracing::trace!(pid = self.pid, signal = signal.number(), ?effect, "signal");
-        let interruptions =
-            if effect == Effect::Terminate && self.signals.is_handling() { run::HANDLER_EPOCHS } else { 1 };
-        (0..interruptions).for_each(|_| self.table.runtime.interrupt());
+        self.interrupt();
         // Woken last: a guest that goes on after a blocked call finds the interruption there.
         if let Some(waker) = &*self.waker.lock() {
             waker.wake_by_ref();
@@ -156,14 +157,11 @@ impl Process {
                     return Poll::Pending;
                 }
                 if self.signals.has_pending() {
-                    // What is ready comes first, so that a stream of signals doesn't starve the call.
+                    // What is ready comes first, so that a stream of signals doesn't starve the call. The handler runs
+                    // before the call returns.
                     return match poll(cx) {
                         Poll::Ready(value) => Poll::Ready(Ok(value)),
-                        Poll::Pending => {
-                            // The signal is seen here before its sender interrupts, and the handler is to run first.
-                            self.table.runtime.interrupt();
-                            Poll::Ready(Err(Stop::Errno(Errno::Intr)))
-                        }
+                        Poll::Pending => Poll::Ready(Err(Stop::Errno(Errno::Intr))),
                     };
                 }
             }
@@ -193,8 +191,31 @@ impl Process {
     /// Returns whether `signal` would end the process by default, and does so: the end of a write to a broken pipe.
     pub(crate) fn raise(&self, signal: Signal) -> Result<(), Departure> {
         self.signals.deliver(signal);
-        self.table.runtime.interrupt();
+        self.interrupt();
         self.check_killed()
+    }
+
+    /// Has the guest suspend itself at its next loop or call.
+    fn interrupt(&self) {
+        if let Some(word) = *self.control.lock() {
+            // SAFETY: `Interruptible` takes the word away, under this lock, before the instance's store goes.
+            unsafe { word.request() };
+        }
+    }
+
+    /// Calls an interruption off.
+    fn resume_uninterrupted(&self) {
+        if let Some(word) = *self.control.lock() {
+            // SAFETY: as for `interrupt`.
+            unsafe { word.clear() };
+        }
+    }
+
+    /// Lets [`interrupt`](Self::interrupt) reach the instance that polls `word`, until what is returned is dropped, which
+    /// must be before the instance's store is.
+    fn interruptible(&self, word: ControlWord) -> Interruptible<'_> {
+        *self.control.lock() = Some(word);
+        Interruptible(self)
     }
 
     /// Returns the departure of a process that a signal ends, as an error.
@@ -222,6 +243,15 @@ impl Process {
             parent.child_changed.wake();
             parent.signal(Signal::CHLD);
         }
+    }
+}
+
+/// While this is there, its process can be interrupted.
+struct Interruptible<'a>(&'a Process);
+
+impl Drop for Interruptible<'_> {
+    fn drop(&mut self) {
+        self.0.control.lock().take();
     }
 }
 

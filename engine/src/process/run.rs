@@ -1,21 +1,30 @@
 //! Running a process: one instance of a program on one thread, from `_start` to the exit status.
+//!
+//! ```text
+//!   call --> the guest computes --> returns
+//!    ^            |
+//!    |            | its control word is set: it suspends itself, its stack unwinds
+//!    |            v
+//!    |         attend: end, wait while stopped, run handlers
+//!    |            |
+//!    '--- resume -'
+//! ```
+//!
+//! A guest in a host call is attended to there, before the call returns ([`attend`] from `wasi/link.rs`).
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use stillbox_capture::host::{self as capture, Activation};
 use stillbox_kernel::Errno;
 use stillbox_kernel::wait::thread_waker;
-use wasmtime::{Instance, Memory, ResourceLimiter, Store, StoreContextMut, TypedFunc, UpdateDeadline};
+use wasmtime::{AsContextMut, Memory, ResourceLimiter, Store, StoreContextMut, TypedFunc, WasmParams};
 
 use crate::config::TABLE_ELEMENTS_MAX;
 use crate::metrics::KillReason;
 use crate::process::{Departure, Exit, Process, Signal, exit};
-use crate::program::{Invocation, Program};
-
-/// How far ahead, in epochs, the next interruption is put while a signal handler runs: the runtime can't attend to an
-/// interruption within one, and a handler ends soon. One that doesn't is reached by as many interruptions.
-pub(super) const HANDLER_EPOCHS: u64 = 1 << 20;
+use crate::program::{CONTROL_BYTES, Invocation, Program};
 
 /// The exported function that a guest's signals are given to, unless it names another.
 const SIGNAL_HANDLER: &str = "__wasm_signal";
@@ -26,16 +35,24 @@ pub(crate) struct Guest {
     pub(crate) invocation: Arc<Invocation>,
     /// The name of the exported signal handler.
     pub(crate) signal_handler: String,
-    instance: Option<Instance>,
+    /// The instance, once it is there, as the one who suspends and resumes it sees it.
+    captured: Option<capture::Guest>,
     /// The memory that the guest exports, once a call has looked it up.
     pub(crate) memory: Option<Memory>,
     memory_limit_bytes: u64,
     /// How many elements the tables have together.
     table_elements: usize,
+    /// Whether the memory is there that a suspended stack goes to, which is the engine's and not the guest's.
+    has_control: bool,
 }
 
 impl ResourceLimiter for Guest {
-    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        // It is hardly ever written to. A memory of the guest's own that looks like it takes its place in the account.
+        if !self.has_control && (current, desired, maximum) == (0, CONTROL_BYTES, Some(CONTROL_BYTES)) {
+            self.has_control = true;
+            return Ok(true);
+        }
         let more = (desired - current) as u64;
         if desired as u64 > self.memory_limit_bytes || !self.process.table.reserve(more) {
             return Ok(false);
@@ -85,33 +102,40 @@ fn run_program(process: &Arc<Process>, invocation: &Arc<Invocation>) -> Departur
         process: process.clone(),
         invocation: invocation.clone(),
         signal_handler: SIGNAL_HANDLER.to_owned(),
-        instance: None,
+        captured: None,
         memory: None,
         memory_limit_bytes: process.table.limits.process_memory_bytes,
         table_elements: 0,
+        has_control: false,
     };
     // What the last program of an exec held is free again.
     process.table.released(process.memory_bytes.swap(0, Ordering::AcqRel));
     let mut store = Store::new(process.table.runtime.engine(), guest);
     store.limiter(|guest| guest);
-    store.set_epoch_deadline(1);
-    store.epoch_deadline_callback(|mut store| attend(&mut store));
-    match start(&mut store, &invocation.program) {
+    match start(&mut store, process, &invocation.program) {
         Ok(()) => Departure::Exit(Exit::Code(0)),
         Err(error) => exit::departure_of(error),
     }
 }
 
-fn start(store: &mut Store<Guest>, program: &Program) -> wasmtime::Result<()> {
-    // A signal that came before the deadline was set would not be seen by it.
-    let process = store.data().process.clone();
-    process.check_killed()?;
+fn start(store: &mut Store<Guest>, process: &Process, program: &Program) -> wasmtime::Result<()> {
     let instance = program.instantiate(&mut *store).map_err(|error| {
         tracing::debug!(%error, "a program could not be instantiated");
-        if error.is::<Departure>() || error.is::<wasmtime::Trap>() { error } else { out_of_memory(&process) }
+        if error.is::<Departure>() || error.is::<wasmtime::Trap>() { error } else { out_of_memory(process) }
     })?;
-    store.data_mut().instance = Some(instance);
-    instance.get_typed_func::<(), ()>(&mut *store, "_start")?.call(&mut *store, ())
+    let captured = capture::Guest::new(&mut *store, program.exports.clone(), instance)?;
+    // The word is in a memory of the store, which outlives this function.
+    let _interruptible = process.interruptible(captured.control(&*store));
+    let start = captured.start(&mut *store)?;
+    store.data_mut().captured = Some(captured);
+    if process.signals.wants_attention() {
+        attend(store.as_context_mut())?;
+    }
+    if let Some(start) = start {
+        call(store.as_context_mut(), &start, ())?;
+    }
+    let main = instance.get_typed_func::<(), ()>(&mut *store, "_start")?;
+    call(store.as_context_mut(), &main, ())
 }
 
 /// Returns the end of a process that got no memory to start in, which is what the out-of-memory killer does.
@@ -120,43 +144,74 @@ fn out_of_memory(process: &Process) -> wasmtime::Error {
     Departure::Exit(Exit::Signal(Signal::KILL)).into()
 }
 
-/// Does what signals ask of a guest that is computing: end, stop, or run handlers.
-fn attend(store: &mut StoreContextMut<'_, Guest>) -> wasmtime::Result<UpdateDeadline> {
-    let process = store.data().process.clone();
-    if process.signals.wants_attention() {
-        process.wait_while_stopped()?;
-        while let Some(signal) = process.signals.take_pending() {
-            let handled = match handler(store) {
-                Some(handler) => handle(store, &process, &handler, signal),
-                None => Ok(()),
-            };
-            // A handler that a kill interrupted fails, but that is not how the process ended.
-            process.check_killed()?;
-            handled?;
-        }
+/// Calls a function of the guest, and resumes it whenever it suspended itself and was attended to, until it returns.
+fn call<P: WasmParams>(
+    mut store: StoreContextMut<'_, Guest>,
+    function: &TypedFunc<P, ()>,
+    parameters: P,
+) -> wasmtime::Result<()> {
+    function.call(&mut store, parameters)?;
+    while let Some(activation) = suspended(&mut store)? {
+        attend(store.as_context_mut())?;
+        resumption(&mut store, &activation)?.call(&mut store, ())?;
     }
-    Ok(UpdateDeadline::Continue(1))
+    Ok(())
 }
 
-fn handle(
+/// Takes the stack of the guest, if it has suspended itself.
+fn suspended(store: &mut StoreContextMut<'_, Guest>) -> wasmtime::Result<Option<Activation>> {
+    with_captured(store, |captured, store| {
+        let unwound = captured.is_unwinding(&mut *store);
+        Ok(if unwound { Some(captured.take(store)?) } else { None })
+    })
+}
+
+/// Puts a stack back, and returns the function that goes on with it.
+fn resumption(store: &mut StoreContextMut<'_, Guest>, activation: &Activation) -> wasmtime::Result<TypedFunc<(), ()>> {
+    let invocation = store.data().invocation.clone();
+    with_captured(store, |captured, store| {
+        let continuations = invocation.program.continuations()?;
+        captured.put_back(&mut *store, activation, continuations)?.typed(&*store)
+    })
+}
+
+/// Has `act` use the instance beside the store that its handle is kept in.
+fn with_captured<T>(
     store: &mut StoreContextMut<'_, Guest>,
-    process: &Process,
-    handler: &TypedFunc<i32, ()>,
-    signal: Signal,
-) -> wasmtime::Result<()> {
-    process.signals.set_handling(true);
-    // Looked at after that is said, so that whoever kills the process meanwhile knows how to reach it.
-    if process.signals.fatal().is_none() {
-        store.set_epoch_deadline(HANDLER_EPOCHS);
-        handler.call(&mut *store, i32::from(signal.number()))?;
+    act: impl FnOnce(&mut capture::Guest, &mut StoreContextMut<'_, Guest>) -> wasmtime::Result<T>,
+) -> wasmtime::Result<T> {
+    let taken = store.data_mut().captured.take();
+    let mut captured = taken.ok_or_else(|| wasmtime::Error::msg("the guest has no instance yet"))?;
+    let result = act(&mut captured, store);
+    store.data_mut().captured = Some(captured);
+    result
+}
+
+/// Does what signals ask of a guest: end, stop, or run handlers.
+pub(crate) fn attend(mut store: StoreContextMut<'_, Guest>) -> wasmtime::Result<()> {
+    let process = store.data().process.clone();
+    // Called off before looking, so that a signal which comes meanwhile interrupts again.
+    process.resume_uninterrupted();
+    process.wait_while_stopped()?;
+    // One handler at a time: what comes while one runs waits for its end.
+    if process.signals.is_handling() {
+        return Ok(());
     }
-    process.signals.set_handling(false);
+    while let Some(signal) = process.signals.take_pending() {
+        if let Some(handler) = handler(&mut store) {
+            process.signals.set_handling(true);
+            let handled = call(store.as_context_mut(), &handler, i32::from(signal.number()));
+            process.signals.set_handling(false);
+            handled?;
+        }
+        process.wait_while_stopped()?;
+    }
     Ok(())
 }
 
 /// Returns the function that the guest wants its signals to be given to.
 fn handler(store: &mut StoreContextMut<'_, Guest>) -> Option<TypedFunc<i32, ()>> {
-    let instance = store.data().instance?;
+    let instance = store.data().captured.as_ref()?.instance();
     let name = store.data().signal_handler.clone();
     instance.get_typed_func(&mut *store, &name).ok()
 }

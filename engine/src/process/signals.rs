@@ -170,9 +170,9 @@ impl Signals {
         self.attention.load(Ordering::Acquire)
     }
 
-    /// Returns whether a handler is to run, so that a blocked call must be interrupted.
+    /// Returns whether a handler is to run now, so that a blocked call must be interrupted.
     pub(crate) fn has_pending(&self) -> bool {
-        *self.pending.lock() != 0
+        *self.pending.lock() != 0 && !self.is_handling()
     }
 
     /// Takes the lowest pending signal whose handler is to run; without one, attention is no longer wanted.

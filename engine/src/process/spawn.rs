@@ -59,6 +59,7 @@ impl Table {
             time_limits: TimeLimits::default(),
             started_ns: self.clock.wall_ns(),
             waker: Mutex::default(),
+            control: Mutex::default(),
             child_changed: WaitSet::default(),
             exit: OnceLock::new(),
             ended: WaitSet::default(),

@@ -7,29 +7,43 @@ pub(crate) mod resolve;
 
 mod cache;
 mod data;
+mod gate;
 mod recent;
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::Mutex;
+use stillbox_capture::host::{CompiledContinuations, Exports, HostError};
+use stillbox_capture::{Analysis, CaptureError};
 use stillbox_kernel::Errno;
 use wasmtime::{Engine, Instance, InstancePre, Linker, Module, Store};
 
 use crate::memory::{self, Image};
 use crate::metrics::{Counters, count};
 use crate::process::Guest;
+use crate::wasi;
+use gate::Gate;
 use recent::{Entry, Recent};
 
 pub(crate) use resolve::Invocation;
+
+/// The size of the memory in which each instance of a captured program has its control word and saves its stack, in bytes.
+pub(crate) const CONTROL_BYTES: usize = stillbox_capture::CONTROL_PAGES as usize * memory::PAGE_BYTES;
 
 /// A program that is ready to be started.
 pub(crate) struct Program {
     instance_pre: InstancePre<Guest>,
     /// What its memories hold at first.
     images: Vec<Option<Arc<Image>>>,
+    /// Where the parts of its state are.
+    pub(crate) exports: Arc<Exports>,
+    /// The module that it was compiled from, without its data: what a suspended stack is understood by.
+    wasm: Arc<[u8]>,
+    continuations: OnceLock<Result<CompiledContinuations, Arc<CaptureError>>>,
 }
 
 impl Program {
@@ -40,6 +54,19 @@ impl Program {
     /// The runtime's, among them a limit of the store.
     pub(crate) fn instantiate(&self, store: &mut Store<Guest>) -> wasmtime::Result<Instance> {
         memory::with_images(&self.images, || self.instance_pre.instantiate(store))
+    }
+
+    /// Returns what brings a suspended stack of the program back. The module is analyzed when this is first asked for.
+    ///
+    /// # Errors
+    ///
+    /// Why the program can't be captured.
+    pub(crate) fn continuations(&self) -> Result<&CompiledContinuations, Arc<CaptureError>> {
+        let made = self.continuations.get_or_init(|| {
+            let analysis = Analysis::new(self.wasm.clone(), wasi::is_blocking)?;
+            Ok(CompiledContinuations::new(self.instance_pre.module().engine().clone(), Arc::new(analysis)))
+        });
+        made.as_ref().map_err(Arc::clone)
     }
 }
 
@@ -185,7 +212,8 @@ impl Programs {
 
     fn load(&self, bytes: &[u8], digest: &Digest) -> Result<Program, ProgramError> {
         check_header(bytes)?;
-        let (bytes, images) = data::split(bytes)?;
+        let (wasm, images) = data::split(bytes)?;
+        let wasm: Arc<[u8]> = wasm.into();
         let module = match self.disk.as_ref().and_then(|disk| disk.load(&self.engine, digest)) {
             Some(module) => {
                 count(&self.counters.programs_loaded);
@@ -194,7 +222,8 @@ impl Programs {
             None => {
                 let _turn = self.compilers.enter();
                 let started = std::time::Instant::now();
-                let module = Module::from_binary(&self.engine, &bytes)
+                let rewritten = rewrite(&wasm)?;
+                let module = Module::from_binary(&self.engine, &rewritten)
                     .map_err(|error| ProgramError::Invalid(first_line(&error)))?;
                 count(&self.counters.programs_compiled);
                 tracing::info!(bytes = bytes.len(), elapsed = ?started.elapsed(), "compiled a program");
@@ -204,19 +233,21 @@ impl Programs {
                 module
             }
         };
-        self.link(&module, images)
+        let invalid = |error: HostError| ProgramError::Invalid(error.to_string());
+        let exports = Arc::new(Exports::of(&module).map_err(invalid)?);
+        let instance_pre = self.link(&module)?;
+        Ok(Program { instance_pre, images, exports, wasm, continuations: OnceLock::new() })
     }
 
-    fn link(&self, module: &Module, images: Vec<Option<Arc<Image>>>) -> Result<Program, ProgramError> {
+    fn link(&self, module: &Module) -> Result<InstancePre<Guest>, ProgramError> {
         let mut linker = self.linker.clone();
         for import in module.imports() {
-            crate::wasi::stub_if_missing(&mut linker, &import)?;
+            wasi::stub_if_missing(&mut linker, &import)?;
         }
         if !module.exports().any(|export| export.name() == "_start" && export.ty().func().is_some()) {
             return Err(ProgramError::NoStart);
         }
-        let instance_pre = linker.instantiate_pre(module).map_err(|error| ProgramError::Invalid(first_line(&error)))?;
-        Ok(Program { instance_pre, images })
+        linker.instantiate_pre(module).map_err(|error| ProgramError::Invalid(first_line(&error)))
     }
 }
 
@@ -226,33 +257,15 @@ fn code_bytes(module: &Module) -> u64 {
     (image.end.addr() - image.start.addr()) as u64
 }
 
-/// Lets so many threads through at a time.
-struct Gate {
-    free: Mutex<usize>,
-    freed: Condvar,
-}
-
-/// A thread's turn at a [`Gate`].
-struct Turn<'a>(&'a Gate);
-
-impl Gate {
-    fn new(turns: usize) -> Self {
-        Self { free: Mutex::new(turns), freed: Condvar::new() }
-    }
-
-    fn enter(&self) -> Turn<'_> {
-        let mut free = self.free.lock();
-        self.freed.wait_while(&mut free, |free| *free == 0);
-        *free -= 1;
-        Turn(self)
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        *self.0.free.lock() += 1;
-        self.0.freed.notify_one();
-    }
+/// Returns a module that can be suspended wherever it runs; one that can't be captured can at least be interrupted.
+fn rewrite(wasm: &Arc<[u8]>) -> Result<Vec<u8>, ProgramError> {
+    let captured = Analysis::new(wasm.clone(), wasi::is_blocking).and_then(|analysis| analysis.rewrite());
+    captured.or_else(|reason| {
+        let polled =
+            stillbox_capture::polling(wasm.clone()).map_err(|error| ProgramError::Invalid(innermost(&error)))?;
+        tracing::warn!(%reason, "a program can't be captured");
+        Ok(polled)
+    })
 }
 
 /// Says early, and in plain words, what is no core module at all.
@@ -267,4 +280,9 @@ fn check_header(bytes: &[u8]) -> Result<(), ProgramError> {
 /// Returns the innermost message of the runtime's error, which says what is wrong; the outer ones say where.
 fn first_line(error: &wasmtime::Error) -> String {
     error.root_cause().to_string().lines().next().unwrap_or_default().to_owned()
+}
+
+/// Returns what the last cause of an error says.
+fn innermost(error: &dyn Error) -> String {
+    error.source().map_or_else(|| error.to_string(), innermost)
 }

@@ -1,10 +1,10 @@
 //! Linking: every function of the three namespaces, and stubs for the rest of theirs.
 
 use stillbox_kernel::Errno;
-use wasmtime::{Caller, Extern, ExternType, ImportType, Linker, Memory, Val, ValType};
+use wasmtime::{AsContextMut as _, Caller, Extern, ExternType, ImportType, Linker, Memory, Val, ValType};
 use wiggle::{GuestError, GuestMemory};
 
-use crate::process::Guest;
+use crate::process::{Guest, run};
 use crate::program::ProgramError;
 use crate::wasi::abi;
 
@@ -14,13 +14,18 @@ use crate::wasi::abi;
 /// `wasmtime`'s component model.
 macro_rules! link {
     ($linker:ident, $module:ident: $($name:ident($($arg:ident: $ty:ty),*) -> $result:ty;)*) => {$(
+        let blocks = is_blocking(stringify!($module), stringify!($name));
         $linker.func_wrap(
             stringify!($module),
             stringify!($name),
-            |mut caller: Caller<'_, Guest>, $($arg: $ty),*| -> wasmtime::Result<$result> {
+            move |mut caller: Caller<'_, Guest>, $($arg: $ty),*| -> wasmtime::Result<$result> {
                 let memory = memory_of(&mut caller)?;
                 let (memory, guest) = memory.data_and_store_mut(&mut caller);
-                abi::$module::$name(guest, &mut GuestMemory::Unshared(memory), $($arg),*).or_else(answer)
+                let result = abi::$module::$name(guest, &mut GuestMemory::Unshared(memory), $($arg),*).or_else(answer)?;
+                if blocks && caller.data().process.signals.wants_attention() {
+                    run::attend(caller.as_context_mut())?;
+                }
+                Ok(result)
             },
         )?;
     )*};
@@ -28,6 +33,28 @@ macro_rules! link {
 
 /// The namespaces that a guest may know more of than there is: what is missing in them answers "not implemented".
 const KNOWN: [&str; 4] = ["wasi_snapshot_preview1", "wasix_32v1", "wasix_64v1", "stillbox_v1"];
+
+/// The functions that may wait for something, or send the caller a signal: signals are attended to before they return.
+const BLOCKING: [(&str, &str); 13] = [
+    ("wasi_snapshot_preview1", "fd_read"),
+    ("wasi_snapshot_preview1", "fd_write"),
+    ("wasi_snapshot_preview1", "poll_oneoff"),
+    ("wasi_snapshot_preview1", "proc_raise"),
+    ("wasi_snapshot_preview1", "sched_yield"),
+    ("wasi_snapshot_preview1", "sock_accept"),
+    ("wasi_snapshot_preview1", "sock_recv"),
+    ("wasi_snapshot_preview1", "sock_send"),
+    ("wasix_32v1", "proc_join"),
+    ("wasix_32v1", "proc_signal"),
+    ("wasix_32v1", "proc_spawn3"),
+    ("wasix_32v1", "thread_sleep"),
+    ("stillbox_v1", "proc_group_signal"),
+];
+
+/// Returns whether a guest may be suspended in a call of this import.
+pub(crate) fn is_blocking(module: &str, name: &str) -> bool {
+    BLOCKING.contains(&(module, name))
+}
 
 /// Returns the memory of the guest that calls.
 fn memory_of(caller: &mut Caller<'_, Guest>) -> wasmtime::Result<Memory> {
@@ -153,6 +180,8 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
         proc_group_set(a: i32, b: i32) -> i32;
         proc_group_signal(a: i32, b: i32) -> i32;
     }
+    let (module, name) = stillbox_capture::SAFEPOINT;
+    linker.func_wrap(module, name, |mut caller: Caller<'_, Guest>| run::attend(caller.as_context_mut()))?;
     Ok(())
 }
 

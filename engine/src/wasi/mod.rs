@@ -18,4 +18,4 @@ mod stillbox;
 pub(crate) mod streams;
 mod wasix;
 
-pub(crate) use link::{add_to_linker, stub_if_missing};
+pub(crate) use link::{add_to_linker, is_blocking, stub_if_missing};

@@ -1,0 +1,34 @@
+//! Turns at what few may do at the same time.
+
+use parking_lot::{Condvar, Mutex};
+
+/// Lets so many threads through at a time.
+pub(super) struct Gate {
+    free: Mutex<usize>,
+    freed: Condvar,
+}
+
+/// A thread's turn at a [`Gate`].
+pub(super) struct Turn<'a>(&'a Gate);
+
+impl Gate {
+    /// Returns a gate with this many turns.
+    pub(super) fn new(turns: usize) -> Self {
+        Self { free: Mutex::new(turns), freed: Condvar::new() }
+    }
+
+    /// Waits for a turn, which lasts until it is dropped.
+    pub(super) fn enter(&self) -> Turn<'_> {
+        let mut free = self.free.lock();
+        self.freed.wait_while(&mut free, |free| *free == 0);
+        *free -= 1;
+        Turn(self)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        *self.0.free.lock() += 1;
+        self.0.freed.notify_one();
+    }
+}
