@@ -19,7 +19,7 @@ use crate::value::{RefKind, Value};
 /// The pages of the memory that the rewrite adds: the control word's, and the frames'.
 ///
 /// A frame holds what the native stack holds too, so twice the largest native stack is enough for it.
-pub(crate) const PAGES: u64 = 256;
+pub const CONTROL_PAGES: u64 = 256;
 
 /// The address of the first frame.
 pub const FIRST: u32 = 1 << 16;
@@ -112,7 +112,7 @@ pub enum FrameError {
 ///
 /// Fails unless the bytes are frames one behind the other and nothing else.
 pub fn frames(bytes: &[u8]) -> Result<Vec<Frame>, FrameError> {
-    if bytes.len() > (PAGES as usize - 1) << 16 {
+    if bytes.len() > (CONTROL_PAGES as usize - 1) << 16 {
         return Err(FrameError::TooMany(bytes.len()));
     }
     let mut frames = Vec::new();

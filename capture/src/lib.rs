@@ -96,6 +96,11 @@ mod value;
 
 pub use analyze::{Analysis, Site};
 pub use error::CaptureError;
-pub use frame::{Frame, FrameError, frames};
+pub use frame::{CONTROL_PAGES, Frame, FrameError, frames};
 pub use names::SAFEPOINT;
 pub use polling::polling;
+
+/// The version of what a module is rewritten to: of the names it exports, of the numbers of its sites, and of its frames.
+///
+/// Compiled code and frames that are kept belong to one version.
+pub const VERSION: u32 = 1;

@@ -155,7 +155,7 @@ impl<'a> Main<'a> {
 /// Returns the type of the memory with the control word and the frames.
 pub(crate) fn control_memory() -> MemoryType {
     // Of a size that never changes, so that no access to it needs a check.
-    let pages = frame::PAGES;
+    let pages = frame::CONTROL_PAGES;
     MemoryType { minimum: pages, maximum: Some(pages), memory64: false, shared: false, page_size_log2: None }
 }
 

@@ -41,6 +41,10 @@ pub(crate) fn wasmtime_config(memories: Arc<Memories>) -> Config {
         .async_stack_size(WASM_STACK_BYTES + HOST_STACK_BYTES)
         // A guest's end is an exit status; nobody reads the backtrace, and taking it costs more than a small process.
         .wasm_backtrace_max_frames(None)
+        // The control word is read by an atomic load, which isn't merged with others. No memory is shared.
+        .wasm_threads(true)
+        // The rewrite says that polls seldom find anything.
+        .wasm_branch_hinting(true)
         .wasm_exceptions(true)
         .wasm_tail_call(true)
         .wasm_multi_memory(true)

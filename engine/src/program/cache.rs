@@ -27,6 +27,7 @@ impl Disk {
     pub(super) fn open(dir: PathBuf, engine: &Engine) -> Option<Self> {
         let mut hasher = std::hash::DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
+        stillbox_capture::VERSION.hash(&mut hasher);
         let dir = dir.join(format!("{:016x}", hasher.finish()));
         match create_private(&dir) {
             Ok(()) => {
