@@ -113,7 +113,10 @@ impl Table {
     pub(super) fn enter(&self, process: Arc<Process>) -> Result<(), Errno> {
         let mut processes = self.processes.lock();
         let full = processes.len() >= self.limits.processes as usize;
-        if full || self.closed.load(Ordering::Acquire) {
+        // A process that is being killed may still be in the call that starts another: see `kill_all`.
+        let parent = processes.get(&process.parent.load(Ordering::Acquire));
+        let orphaned = parent.is_some_and(|parent| parent.signals.fatal().is_some());
+        if full || orphaned || self.closed.load(Ordering::Acquire) {
             return Err(Errno::Again);
         }
         processes.insert(process.pid, process);
@@ -229,7 +232,15 @@ impl Table {
         self.kill_all(KillReason::Terminated, |_| true);
     }
 
+    /// Kills all that are meant, those too that they start meanwhile: who has been killed starts no more.
     fn kill_all(&self, reason: KillReason, is_meant: impl Fn(&Process) -> bool) {
-        self.list().iter().filter(|process| is_meant(process)).for_each(|process| process.kill(reason));
+        loop {
+            let lives = |process: &Process| process.exit().is_none() && process.signals.fatal().is_none();
+            let meant: Vec<_> = self.list().into_iter().filter(|process| is_meant(process) && lives(process)).collect();
+            meant.iter().for_each(|process| process.kill(reason));
+            if meant.is_empty() {
+                return;
+            }
+        }
     }
 }
