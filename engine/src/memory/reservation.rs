@@ -56,7 +56,8 @@ impl Reservation {
         }
         let (at, flags) = (self.part(&part), MprotectFlags::READ | MprotectFlags::WRITE);
         // SAFETY: the part lies in a range that is ours alone.
-        Ok(unsafe { rustix::mm::mprotect(at, part.len(), flags)? })
+        unsafe { rustix::mm::mprotect(at, part.len(), flags)? };
+        Ok(())
     }
 
     /// Makes a part show what `image` holds at the same offsets. Writing to it changes this memory only.
@@ -79,7 +80,8 @@ impl Reservation {
         }
         let at = self.part(&part);
         // SAFETY: the part lies in a range that is ours alone, and no reference into it lives while `self` is borrowed.
-        Ok(unsafe { rustix::mm::madvise(at, part.len(), Advice::LinuxDontNeed)? })
+        unsafe { rustix::mm::madvise(at, part.len(), Advice::LinuxDontNeed)? };
+        Ok(())
     }
 
     /// Makes a part as new: not accessible, and without a trace of what it held.
