@@ -15,7 +15,8 @@ use crate::{CaptureError, names};
 
 /// A point where a program can be suspended: a call in a function that may be suspended during it, or a poll.
 ///
-/// Sites are numbered through a module, by its bytes alone.
+/// Sites are numbered through a module by its bytes alone: by the loops and calls in it, whether these are sites or not.
+/// A site has the same number for every choice of blocking imports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Site(pub u32);
 
@@ -34,7 +35,7 @@ pub struct Analysis {
     first_sites: Vec<u32>,
     /// The functions that an instruction refers to.
     pub(crate) referenced_by_code: BTreeSet<u32>,
-    /// Whether a reference to a function can get to where it was not at the start.
+    /// Whether a reference to a function may get to where it was not at the start.
     pub(crate) references_move: bool,
 }
 
@@ -60,11 +61,10 @@ impl Analysis {
 
     fn of_prepared(module: Module, wrappers: Range<u32>, blocking: Vec<bool>) -> Result<Self, CaptureError> {
         let canonical = canonical_types(&module.types);
-        let mut code = Code::of(&module, &canonical)?;
+        let mut code = Code::of(&module, &canonical, &wrappers)?;
         let mut referenced: BTreeSet<u32> = module.referenced.iter().copied().collect();
         referenced.extend(&code.referenced);
-        code.references_move |=
-            module.globals.iter().any(|global| global.mutable && global.content_type.is_reference_type());
+        code.references_move |= has_references(&module);
         let graph = Graph::new(&module, &canonical, code.calls, &referenced);
         let polled_at_entry = graph.closes_cycle();
         let suspends = |function: u32| match blocking.get(function as usize) {
@@ -117,13 +117,17 @@ impl Analysis {
         }
     }
 
-    /// Returns the number of the first site in `function`, which has a body.
+    /// Returns the number that the first loop or call in `function` can have, which has a body.
     pub(crate) fn first_site(&self, function: u32) -> Site {
         Site(self.first_sites[(function - self.module.imported()) as usize])
     }
 
-    /// Returns the function that `site` is in.
-    pub(crate) fn function_of(&self, site: Site) -> Result<u32, CaptureError> {
+    /// Returns the index of the function that a site is in.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the module has no function with such a site.
+    pub fn function_of(&self, site: Site) -> Result<u32, CaptureError> {
         let behind = self.first_sites.partition_point(|first| *first <= site.0);
         match behind.checked_sub(1) {
             Some(defined) => Ok(self.module.imported() + defined as u32),
@@ -142,6 +146,13 @@ fn validated(wasm: Arc<[u8]>) -> Result<Module, CaptureError> {
     }
 }
 
+/// Returns whether a module declares anything that can hold a reference, other than a table.
+fn has_references(module: &Module) -> bool {
+    let of_functions = module.types.iter().flat_map(|ty| ty.params().iter().chain(ty.results()));
+    let of_globals = module.globals.iter().map(|global| &global.content_type);
+    of_functions.chain(of_globals).any(|ty| ty.is_reference_type())
+}
+
 fn canonical_types(types: &[FuncType]) -> Vec<u32> {
     let mut first = HashMap::new();
     types.iter().zip(0u32..).map(|(ty, index)| *first.entry(ty).or_insert(index)).collect()
@@ -158,11 +169,16 @@ pub(crate) struct Code {
 }
 
 impl Code {
-    pub(crate) fn of(module: &Module, canonical: &[u32]) -> Result<Self, CaptureError> {
+    fn of(module: &Module, canonical: &[u32], wrappers: &Range<u32>) -> Result<Self, CaptureError> {
         let mut code = Self::default();
-        let mut sites = 0u32;
+        let (mut sites, mut first_of_wrappers) = (0, 0);
         for function in module.defined() {
-            code.first_sites.push(sites);
+            if function == wrappers.start {
+                // Each import has its numbers, whether it has a wrapper or not, so that another choice of blocking
+                // imports changes no number.
+                first_of_wrappers = sites;
+                sites = add(sites, 2 * module.imported())?;
+            }
             let mut calls = Calls::default();
             let mut has_loop = false;
             // One for the poll at the entry, whether there is one or not.
@@ -199,11 +215,21 @@ impl Code {
                     _ => {}
                 }
             }
+            match calls.direct.first() {
+                Some(import) if wrappers.contains(&function) => code.first_sites.push(first_of_wrappers + 2 * import),
+                _ => {
+                    code.first_sites.push(sites);
+                    sites = add(sites, in_function)?;
+                }
+            }
             calls.deduplicate();
             code.calls.push(calls);
             code.has_loop.push(has_loop);
-            sites = sites.checked_add(in_function).ok_or(CaptureError::ModuleTooLarge("sites"))?;
         }
         Ok(code)
     }
+}
+
+fn add(sites: u32, more: u32) -> Result<u32, CaptureError> {
+    sites.checked_add(more).ok_or(CaptureError::TooMuch("sites"))
 }

@@ -39,9 +39,13 @@ pub enum CaptureError {
         max: usize,
     },
 
-    /// The module has more of something than there may be.
+    /// The module has more of something than there may be, with what the rewrite adds.
+    #[error("the module is larger than what can be captured")]
+    ModuleTooLarge(#[source] wasmparser::Error),
+
+    /// The module has more code or more sites than there may be.
     #[error("the module has more {0} than can be captured")]
-    ModuleTooLarge(&'static str),
+    TooMuch(&'static str),
 
     /// The module has no such site, or the site can't be reached.
     #[error("there is no site {}", .0.0)]

@@ -22,7 +22,7 @@ use crate::value::{RefKind, Value};
 pub const CONTROL_PAGES: u64 = 256;
 
 /// The address of the first frame.
-pub const FIRST: u32 = 1 << 16;
+pub(crate) const FIRST: u32 = 1 << 16;
 
 /// The bytes of a trailer.
 pub(crate) const TRAILER_BYTES: u32 = 8;

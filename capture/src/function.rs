@@ -18,7 +18,6 @@ pub(crate) const FRAME_VALUES_MAX: usize = 1_000_000;
 /// A function's reachable code.
 pub(crate) struct Function<'a> {
     pub(crate) index: u32,
-    pub(crate) first_site: Site,
     pub(crate) parameters: u32,
     /// The types of the locals, the parameters first.
     pub(crate) locals: Vec<Value>,
@@ -70,6 +69,7 @@ pub(crate) struct Block {
 
 /// What there is to save at a site.
 pub(crate) struct SiteState {
+    pub(crate) number: Site,
     /// The operator that it is at.
     pub(crate) at: usize,
     pub(crate) block: u32,
@@ -92,18 +92,18 @@ pub(crate) enum SiteKind {
 }
 
 impl<'a> Function<'a> {
-    /// Reads a defined function.
-    pub(crate) fn of(analysis: &'a Analysis, index: u32) -> Result<Self, CaptureError> {
+    /// Reads a defined function, for which there is `work_left`.
+    pub(crate) fn of(analysis: &'a Analysis, index: u32, work_left: &mut usize) -> Result<Self, CaptureError> {
         let mut function = build::build(analysis, index)?;
         if !function.sites.is_empty() {
-            liveness::find(&mut function)?;
+            liveness::find(&mut function, work_left)?;
         }
         Ok(function)
     }
 
     /// Returns the module's number of one of the function's sites.
     pub(crate) fn number(&self, site: u32) -> Site {
-        Site(self.first_site.0 + site)
+        self.sites[site as usize].number
     }
 
     /// Returns the blocks around a site, the outermost first, which is the function.

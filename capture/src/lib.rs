@@ -103,4 +103,4 @@ pub use polling::polling;
 /// The version of what a module is rewritten to: of the names it exports, of the numbers of its sites, and of its frames.
 ///
 /// Compiled code and frames that are kept belong to one version.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;

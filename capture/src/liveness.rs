@@ -8,8 +8,8 @@ use wasmparser::{Catch, Operator};
 use crate::CaptureError;
 use crate::function::{Block, FRAME_VALUES_MAX, Function, SiteKind, What};
 
-/// The most that is done for one function, counted in words of sets of locals.
-const WORK_MAX: usize = 1 << 29;
+/// The most that is done for one module, counted in words of sets of locals: some seconds.
+pub(crate) const WORK_MAX: usize = 1 << 32;
 
 /// The most words that are held at once.
 const WORDS_MAX: usize = 1 << 24;
@@ -17,14 +17,14 @@ const WORDS_MAX: usize = 1 << 24;
 /// A set of locals.
 type Locals = Vec<u64>;
 
-/// Fills in the live locals of each site.
-pub(crate) fn find(function: &mut Function<'_>) -> Result<(), CaptureError> {
+/// Fills in the live locals of each site, for which there is `work_left`.
+pub(crate) fn find(function: &mut Function<'_>, work_left: &mut usize) -> Result<(), CaptureError> {
     if function.starts_over {
         let parameters: Vec<u32> = (0..function.parameters).collect();
         function.sites.iter_mut().for_each(|site| site.live = parameters.clone());
         return Ok(());
     }
-    let mut walk = Walk::new(function);
+    let mut walk = Walk::new(function, *work_left);
     while walk.backwards(function, |_, _| Ok(()))? {}
     let mut lists = vec![Vec::new(); function.sites.len()];
     let mut values = 0;
@@ -34,6 +34,7 @@ pub(crate) fn find(function: &mut Function<'_>) -> Result<(), CaptureError> {
         lists[site as usize] = list;
         if values > FRAME_VALUES_MAX { Err(too_large(function, "live locals", FRAME_VALUES_MAX)) } else { Ok(()) }
     })?;
+    *work_left -= walk.work;
     for (site, live) in function.sites.iter_mut().zip(lists) {
         site.live = live;
     }
@@ -55,8 +56,9 @@ fn elements(set: &[u64]) -> Vec<u32> {
 struct Walk {
     /// How many words a set takes.
     words: usize,
-    /// How much has been done so far, in words.
+    /// How much has been done so far, in words, and how much may be.
     work: usize,
+    work_max: usize,
     /// How many words the sets of loops take.
     held: usize,
     /// For each block that is a loop, what is live at its header as far as is known.
@@ -76,10 +78,10 @@ struct Open {
 }
 
 impl Walk {
-    fn new(function: &Function<'_>) -> Self {
+    fn new(function: &Function<'_>, work_max: usize) -> Self {
         let words = function.locals.len().div_ceil(64);
         let at_header = function.blocks.iter().map(|_| None).collect();
-        Self { words, work: 0, held: 0, at_header }
+        Self { words, work: 0, work_max, held: 0, at_header }
     }
 
     /// Walks through the whole function once, and returns whether something new is known.
@@ -133,7 +135,7 @@ impl Walk {
                 }
                 other => self.branch(other, &open, &mut live)?,
             }
-            if self.work > WORK_MAX {
+            if self.work > self.work_max {
                 return Err(too_large(function, "branches and locals", WORK_MAX));
             }
         }

@@ -42,7 +42,7 @@ pub fn polling(wasm: impl Into<Arc<[u8]>>) -> Result<Vec<u8>, CaptureError> {
         page_size_log2: None,
     });
     sections.exports.export(names::CONTROL, ExportKind::Memory, module.memories.len() as u32);
-    Ok(sections.finish())
+    sections.finish_within_limits()
 }
 
 /// The copying of a module, which gets one imported function more.

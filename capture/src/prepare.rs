@@ -110,19 +110,20 @@ impl<'a> Pass<'a> {
 
     fn add_jobs(&self, sections: &mut Sections) {
         let mut globals = self.module.globals.len() as u32;
-        let mut types = self.module.types.len() as u32;
-        for (&job, function) in self.jobs.iter().zip(self.first_added + self.wrapped.len() as u32..) {
+        let first_function = self.first_added + self.wrapped.len() as u32;
+        let first_type = self.module.types.len() as u32;
+        for (&job, added) in self.jobs.iter().zip(0..) {
             let dropped = matches!(job, Job::DropData { .. } | Job::DropElements { .. });
             if dropped {
                 let flag = GlobalType { val_type: ValType::I32, mutable: true, shared: false };
+                let name = format!("{}{globals}", names::DROP);
                 sections.globals.global(flag, &ConstExpr::i32_const(0));
-                sections.exports.export(&format!("{}{globals}", names::DROP), ExportKind::Func, function);
+                sections.exports.export(&name, ExportKind::Func, first_function + added);
             }
             let (parameters, body) = self.write(job, globals);
             sections.types.ty().function(parameters, []);
-            sections.functions.function(types);
-            sections.push_body(function, &body);
-            types += 1;
+            sections.functions.function(first_type + added);
+            sections.push_body(first_function + added, &body);
             globals += u32::from(dropped);
         }
     }

@@ -11,12 +11,13 @@ use crate::analyze::Analysis;
 use crate::emit::{Emitter, Target};
 use crate::frame::{self, Layout};
 use crate::function::{Function, What};
+use crate::liveness::WORK_MAX;
 use crate::sections::{Body, Sections};
 use crate::value::RefKind;
 use crate::{CaptureError, names};
 
 /// The most bytes of code that a rewritten module may have.
-const CODE_BYTES_MAX: usize = 512 << 20;
+const CODE_BYTES_MAX: usize = 256 << 20;
 
 impl Analysis {
     /// Returns the module anew, such that its stack can be saved.
@@ -36,19 +37,21 @@ impl Analysis {
                 sections.code.raw(module.body(function).as_bytes());
             }
             if sections.code.byte_len() > CODE_BYTES_MAX {
-                return Err(CaptureError::ModuleTooLarge("code"));
+                return Err(CaptureError::TooMuch("code"));
             }
         }
         main.add_state(&mut sections);
         main.add_references(&mut sections);
         main.add_exports(&mut sections);
-        Ok(sections.finish())
+        sections.finish_within_limits()
     }
 }
 
 /// The rewritten module: every index is as it was, and what is new comes last.
 struct Main<'a> {
     analysis: &'a Analysis,
+    /// How much may still be done to find out which locals are live.
+    work_left: usize,
     /// The kinds of references in frames, in the order of their tables.
     kinds: Vec<RefKind>,
     /// The functions that continuations call.
@@ -59,11 +62,11 @@ struct Main<'a> {
 
 impl<'a> Main<'a> {
     fn new(analysis: &'a Analysis) -> Self {
-        Self { analysis, kinds: Vec::new(), called: BTreeSet::new(), referenced: BTreeSet::new() }
+        Self { analysis, work_left: WORK_MAX, kinds: Vec::new(), called: BTreeSet::new(), referenced: BTreeSet::new() }
     }
 
     fn write(&mut self, sections: &mut Sections, index: u32) -> Result<(), CaptureError> {
-        let function = Function::of(self.analysis, index)?;
+        let function = Function::of(self.analysis, index, &mut self.work_left)?;
         for placed in &function.operators {
             match placed.what {
                 What::Wasm(Operator::Call { function_index } | Operator::ReturnCall { function_index }) => {

@@ -8,9 +8,9 @@ use wasm_encoder::{
     FunctionSection, GlobalSection, ImportSection, Instruction, MemorySection, StartSection, TableSection, TagSection,
     TypeSection, ValType,
 };
-use wasmparser::{Parser, Payload};
+use wasmparser::{Parser, Payload, Validator};
 
-use crate::CaptureError;
+use crate::{CaptureError, module};
 
 /// The sections of a module; their order in the module is not that in which they are filled.
 #[derive(Default)]
@@ -87,6 +87,18 @@ impl Sections {
             let hint = |at: &u32| BranchHint { branch_func_offset: before + at, branch_hint_value: 0 };
             self.hints.function_hints(index, body.unlikely.iter().map(hint));
         }
+    }
+
+    /// Returns the module, unless it has more of something than engines take.
+    pub(crate) fn finish_within_limits(self) -> Result<Vec<u8>, CaptureError> {
+        let wasm = self.finish();
+        let mut validator = Validator::new_with_features(module::RUNNABLE);
+        for payload in Parser::new(0).parse_all(&wasm) {
+            // The bodies were valid before, and are not looked at.
+            let payload = payload.map_err(CaptureError::ModuleTooLarge)?;
+            validator.payload(&payload).map_err(CaptureError::ModuleTooLarge)?;
+        }
+        Ok(wasm)
     }
 
     /// Returns the module.

@@ -4,9 +4,9 @@ use wasmparser::{BlockType, FuncValidator, Operator, ValidatorResources};
 
 use super::{Block, FRAME_VALUES_MAX, Function, OPERATORS_MAX, Placed, Save, SiteKind, SiteState, What};
 use super::{begins_block, block_type};
-use crate::CaptureError;
 use crate::analyze::Analysis;
 use crate::value::Value;
+use crate::{CaptureError, Site};
 
 /// How many loops may be around each other: a site has a continuation for each of those around it.
 const LOOPS_NESTED_MAX: u32 = 200;
@@ -75,6 +75,8 @@ struct Builder<'a> {
     saved: u32,
     /// How many blocks are open that began in unreachable code.
     unreachable: u32,
+    /// The number of the last loop or call, in reachable code or not.
+    number: Site,
     /// How many of the open blocks are loops.
     loops: u32,
     /// How many operands all the sites have together.
@@ -92,7 +94,6 @@ impl<'a> Builder<'a> {
         let locals = (0..validator.len_locals()).filter_map(|local| validator.get_local_type(local));
         let function = Function {
             index,
-            first_site: analysis.first_site(index),
             parameters: ty.params().len() as u32,
             locals: locals.map(value).collect::<Result<_, _>>()?,
             results: ty.results().iter().copied().map(value).collect::<Result<_, _>>()?,
@@ -109,8 +110,17 @@ impl<'a> Builder<'a> {
             sites: Vec::new(),
             starts_over: analysis.is_wrapper(index),
         };
-        let mut builder =
-            Self { analysis, validator, function, open: vec![0], saved: 0, unreachable: 0, loops: 0, operands: 0 };
+        let mut builder = Self {
+            analysis,
+            validator,
+            function,
+            open: vec![0],
+            saved: 0,
+            unreachable: 0,
+            number: analysis.first_site(index),
+            loops: 0,
+            operands: 0,
+        };
         if analysis.is_polled_at_entry(index) {
             builder.add_poll()?;
         }
@@ -119,6 +129,9 @@ impl<'a> Builder<'a> {
 
     /// Adds the next operator, unless it can't be reached.
     fn add(&mut self, operator: Operator<'a>, offset: usize, holds_site: bool) -> Result<(), CaptureError> {
+        if matches!(operator, Operator::Loop { .. } | Operator::Call { .. } | Operator::CallIndirect { .. }) {
+            self.number.0 += 1;
+        }
         if self.skips(&operator) {
             return Ok(self.validator.op(offset, &operator)?);
         }
@@ -203,7 +216,7 @@ impl<'a> Builder<'a> {
         let block = self.open.last().copied().unwrap_or_default();
         let operands = self.types(0, operands)?;
         let at = self.function.operators.len();
-        self.function.sites.push(SiteState { at, block, kind, operands, live: Vec::new() });
+        self.function.sites.push(SiteState { number: self.number, at, block, kind, operands, live: Vec::new() });
         Ok(self.function.sites.len() as u32 - 1)
     }
 

@@ -71,9 +71,11 @@ impl Stack {
         });
         let numbered = |prefix: &str, wanted: fn(&ExternType) -> bool| {
             let mut found = Vec::new();
-            for export in module.exports().filter(|export| wanted(&export.ty())) {
-                let number = export.name().strip_prefix(prefix).and_then(|number| number.parse().ok());
-                found.extend(number.and_then(|number: u32| Some((number, find(export.name())?))));
+            for export in module.exports() {
+                let Some(Ok(number)) = export.name().strip_prefix(prefix).map(str::parse) else { continue };
+                if wanted(&export.ty()) {
+                    found.extend(find(export.name()).map(|place| (number, place)));
+                }
             }
             found.sort_unstable_by_key(|(number, _)| *number);
             found

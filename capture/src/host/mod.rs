@@ -26,5 +26,5 @@ pub use control::ControlWord;
 pub use error::HostError;
 pub use exports::Exports;
 pub use guest::{Guest, Outcome, Unwinder};
-pub use resume::{CompiledContinuations, ContinuationSource};
+pub use resume::{CompiledContinuations, ContinuationSource, compile_continuations};
 pub use state::{SavedReference, SavedStack, SavedValue, State};

@@ -1,6 +1,6 @@
 //! Bringing a stack back.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -48,6 +48,34 @@ impl ContinuationSource for CompiledContinuations {
         self.modules.lock().insert(site, module.clone());
         Ok(module)
     }
+}
+
+/// Asks `source` for all the continuations that a stack needs, and returns how many they are.
+///
+/// This needs no guest, and can be done in the background when a stack was saved: then it can be resumed at once wherever
+/// the source's continuations are at hand.
+///
+/// # Errors
+///
+/// Fails if the bytes are no frames, or a continuation can't be made.
+pub fn compile_continuations(stack: &[u8], source: &dyn ContinuationSource) -> Result<usize, HostError> {
+    let mut known = HashSet::new();
+    let mut open: Vec<Site> = frames(stack)?.iter().map(|frame| frame.site).collect();
+    while let Some(site) = open.pop() {
+        if known.insert(site) {
+            let module = source.continuation(site)?;
+            let loops = module.imports().filter(|import| import.module() == names::LOOP);
+            for import in loops {
+                open.push(loop_site(import.name())?);
+            }
+        }
+    }
+    Ok(known.len())
+}
+
+/// Returns the site that an imported continuation of a loop is of.
+fn loop_site(name: &str) -> Result<Site, HostError> {
+    name.parse().map(Site).map_err(|_| HostError::Import(name.to_owned()))
 }
 
 impl Guest {
@@ -112,9 +140,9 @@ impl Guest {
             imports.push(match import.module() {
                 names::RESUME => Extern::Table(self.table(store)?),
                 names::LOOP => {
-                    let number = import.name().parse().map_err(|_| HostError::Import(import.name().to_owned()))?;
+                    let around = loop_site(import.name())?;
                     // The loops around a site are around each other, so this comes to an end.
-                    Extern::Func(self.continuation(store, Site(number), source)?.0)
+                    Extern::Func(self.continuation(store, around, source)?.0)
                 }
                 _ => {
                     let export = self.instance.get_export(&mut *store, import.name());

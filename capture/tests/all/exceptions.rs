@@ -106,6 +106,11 @@ fn an_exception_in_a_frame_does_not_leave_its_store() {
             Err(HostError::Reference(what)) => {
                 assert!(what.contains("stack"), "{what}");
                 refused += 1;
+                // The exception is held by the second function from the outside.
+                let frames = stillbox_capture::frames(&stack.frames).expect("frames");
+                let held =
+                    |frame: &stillbox_capture::Frame| program.analysis.references(frame.site).expect("a site")[2];
+                assert_eq!(frames.iter().map(held).collect::<Vec<_>>()[..2], [0, 1]);
             }
             Err(error) => panic!("{error:?}"),
         }

@@ -6,6 +6,8 @@
 /// Running programs plainly, uninterrupted, and in hops.
 mod harness;
 
+/// Continuations that are compiled before they are needed.
+mod ahead;
 /// Imports that block, and are issued again.
 mod blocking;
 /// Filling and copying memory in parts.
@@ -22,6 +24,8 @@ mod guests;
 mod hostile_frames;
 /// Modules that are large in some way, or no modules.
 mod hostile_modules;
+/// Calls back into a program that waits.
+mod nested;
 /// Programs that can only be stopped.
 mod polling;
 /// Programs by chance.

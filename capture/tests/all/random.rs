@@ -2,7 +2,7 @@ mod generator;
 mod smith;
 
 use crate::harness::{Chance, EACH_POLL, Hops, Program, config};
-use wasmtime::{Engine, OptLevel};
+use wasmtime::{Engine, OptLevel, RegallocAlgorithm};
 
 /// The most polls at which one program is suspended: some programs run for very long.
 const POLLS_MAX: u64 = 300;
@@ -14,7 +14,7 @@ fn programs(usual: u64) -> u64 {
 
 /// Returns an engine that compiles quickly.
 fn quick_engine() -> Engine {
-    Engine::new(&config(OptLevel::None)).expect("an engine")
+    Engine::new(config(OptLevel::None).cranelift_regalloc_algorithm(RegallocAlgorithm::SinglePass)).expect("an engine")
 }
 
 /// Runs a program in hops of several sorts, which must all end as the plain program does.
@@ -42,7 +42,7 @@ fn programs_with_everything() {
     let engine = quick_engine();
     let mut suspended = 0;
     let mut sites = 0;
-    let total = programs(400);
+    let total = programs(200);
     for seed in 0..total {
         let text = generator::program(seed);
         let name = format!("program {seed}");

@@ -156,7 +156,7 @@ fn try_one(engine: &Engine, seed: u64) -> Option<u64> {
 #[test]
 fn modules_without_sense() {
     let engine = quick_engine();
-    let total = programs(250);
+    let total = programs(300);
     let tried: Vec<u64> = (0..).filter_map(|seed| try_one(&engine, seed)).take(total as usize).collect();
     let suspended: u64 = tried.iter().sum();
     println!("{total} modules were suspended {suspended} times");
