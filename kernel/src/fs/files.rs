@@ -48,7 +48,7 @@ impl FileSystem {
     }
 
     fn put_file(&self, path: &str, content: Bytes) -> Result<(), Errno> {
-        let (now, quota) = (self.0.clock.wall_ns(), &self.0.quota);
+        let (now, quota) = (self.0.clock.wall_ns(), &self.0.quota.get());
         if content.len() as u64 > quota.file_bytes {
             return Err(Errno::Fbig);
         }
@@ -129,7 +129,7 @@ impl FileSystem {
     /// # Errors
     /// `NOTDIR` when something else is in the way, `NOSPC`, `ROFS`, and those of path resolution.
     pub fn create_directories(&self, path: &str) -> Result<(), Errno> {
-        super::path::check(path, &self.0.quota)?;
+        super::path::check(path, &self.0.quota.get())?;
         let mut from = 0;
         while let Some(component) = super::path::component(path, from) {
             from = component.end;

@@ -12,7 +12,7 @@ use super::inode::InodeId;
 use super::mount::{HostDirectory, MountAccess};
 use super::open_dir::OpenDir;
 use super::open_file::{Access, OpenFile};
-use super::quota::{Quota, SpaceInfo};
+use super::quota::{Quota, SharedQuota, SpaceInfo};
 use super::resolve::{At, ForeignTarget, Last, Place, TreeTarget, Walk};
 use super::tree::Tree;
 use crate::Errno;
@@ -30,7 +30,7 @@ pub(crate) struct Shared {
     /// Locked after `state`, never before.
     opens: Mutex<Opens>,
     pub clock: Clock,
-    pub quota: Quota,
+    pub quota: SharedQuota,
 }
 
 pub(crate) struct State {
@@ -66,7 +66,7 @@ impl FileSystem {
     }
 
     fn with(tree: Tree, mounts: Mounts, quota: Quota, clock: Clock) -> Self {
-        let state = RwLock::new(State { tree, mounts });
+        let (state, quota) = (RwLock::new(State { tree, mounts }), SharedQuota::new(quota));
         Self(Arc::new(Shared { state, opens: Mutex::default(), clock, quota }))
     }
 
@@ -80,7 +80,7 @@ impl FileSystem {
         let state = self.0.state.read();
         let mut mounts = state.mounts.clone();
         mounts.by_point.retain(|_, mount| matches!(mount.source, Source::Host(_)));
-        Self::with(state.tree.clone(), mounts, self.0.quota, clock)
+        Self::with(state.tree.clone(), mounts, self.quota(), clock)
     }
 
     /// Returns everything in the tree as a value, as it is now; O(1).
@@ -94,14 +94,19 @@ impl FileSystem {
     }
 
     /// Returns the bounds.
-    pub fn quota(&self) -> &Quota {
-        &self.0.quota
+    pub fn quota(&self) -> Quota {
+        self.0.quota.get()
+    }
+
+    /// Changes the bounds. What is past a lower one already stays, and doesn't grow.
+    pub fn set_quota(&self, quota: Quota) {
+        self.0.quota.set(quota);
     }
 
     /// Returns the numbers of `df`, for the sandbox's own tree.
     pub fn space(&self) -> SpaceInfo {
         let used = self.0.state.read().tree.usage;
-        let quota = &self.0.quota;
+        let quota = self.quota();
         SpaceInfo {
             bytes_total: quota.bytes,
             bytes_used: used.bytes,

@@ -101,7 +101,7 @@ impl FileSystem {
             }
             let (name, now) = (target.end.clone().name(Errno::Isdir)?, self.0.clock.wall_ns());
             let file = Node::File(Content::default());
-            let id = state.tree.create(target.parent, name, file, options.mode, now, &self.0.quota)?;
+            let id = state.tree.create(target.parent, name, file, options.mode, now, &self.0.quota.get())?;
             return Ok(Opened::File(OpenFile::in_tree(self.0.pin(state, id), access)));
         };
         if options.create && options.exclusive {
@@ -111,7 +111,7 @@ impl FileSystem {
             return Err(Errno::Isdir);
         }
         if options.truncate && !options.directory && matches!(state.tree.get(id)?.node, Node::File(_)) {
-            state.tree.set_len(id, 0, self.0.clock.wall_ns(), &self.0.quota)?;
+            state.tree.set_len(id, 0, self.0.clock.wall_ns(), &self.0.quota.get())?;
         }
         self.open_inode(state, id, options, access)
     }

@@ -118,7 +118,7 @@ impl OpenFile {
     pub fn write_at(&self, offset: u64, data: &[u8]) -> Result<usize, Errno> {
         match self.writable()? {
             FileSource::Tree(pin) => {
-                let (now, quota) = (pin.shared.clock.wall_ns(), &pin.shared.quota);
+                let (now, quota) = (pin.shared.clock.wall_ns(), &pin.shared.quota.get());
                 pin.shared.state.write().tree.write(pin.id, offset, data, now, quota)
             }
             FileSource::Host { file, .. } => mount::write_at(file, offset, data),
@@ -133,7 +133,7 @@ impl OpenFile {
     pub fn append(&self, data: &[u8]) -> Result<(u64, usize), Errno> {
         match self.writable()? {
             FileSource::Tree(pin) => {
-                let (now, quota) = (pin.shared.clock.wall_ns(), &pin.shared.quota);
+                let (now, quota) = (pin.shared.clock.wall_ns(), &pin.shared.quota.get());
                 pin.shared.state.write().tree.append(pin.id, data, now, quota)
             }
             FileSource::Host { file, .. } => {
@@ -151,7 +151,7 @@ impl OpenFile {
     pub fn set_len(&self, len: u64) -> Result<(), Errno> {
         match self.writable().map_err(|_| Errno::Inval)? {
             FileSource::Tree(pin) => {
-                let (now, quota) = (pin.shared.clock.wall_ns(), &pin.shared.quota);
+                let (now, quota) = (pin.shared.clock.wall_ns(), &pin.shared.quota.get());
                 pin.shared.state.write().tree.set_len(pin.id, len, now, quota)
             }
             FileSource::Host { file, .. } => file.set_len(len).map_err(mount::errno),
@@ -166,7 +166,7 @@ impl OpenFile {
     pub fn allocate(&self, offset: u64, len: u64) -> Result<(), Errno> {
         match self.writable()? {
             FileSource::Tree(pin) => {
-                let (now, quota) = (pin.shared.clock.wall_ns(), &pin.shared.quota);
+                let (now, quota) = (pin.shared.clock.wall_ns(), &pin.shared.quota.get());
                 pin.shared.state.write().tree.allocate(pin.id, offset, len, now, quota)
             }
             FileSource::Host { .. } => Err(Errno::Notsup),

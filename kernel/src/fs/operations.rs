@@ -73,7 +73,7 @@ impl FileSystem {
         let tree = |state: &mut State, target: &TreeTarget<'_>| {
             let name = vacant(target.found.is_some(), &target.end)?;
             let now = self.0.clock.wall_ns();
-            state.tree.create_directory(target.parent, name, mode, now, &self.0.quota).map(drop)
+            state.tree.create_directory(target.parent, name, mode, now, &self.0.quota.get()).map(drop)
         };
         let foreign = |target: &ForeignTarget<'_>| {
             vacant(target.found.is_some(), &target.end)?;
@@ -88,14 +88,17 @@ impl FileSystem {
     /// `EXIST` whatever is at `path`, `NOENT` for an empty text, `NOSPC`, `ROFS`; on a host mount `ACCES` for a text that
     /// would lead out of it.
     pub fn symlink(&self, text: &str, at: At<'_>, path: &str) -> Result<(), Errno> {
-        super::path::check(text, &self.0.quota)?;
+        super::path::check(text, &self.0.quota.get())?;
         let tree = |state: &mut State, target: &TreeTarget<'_>| {
             let name = vacant(target.found.is_some(), &target.end)?;
             if target.slash {
                 return Err(Errno::Noent);
             }
             let now = self.0.clock.wall_ns();
-            state.tree.create(target.parent, name, Node::Symlink(text.into()), 0o777, now, &self.0.quota).map(drop)
+            state
+                .tree
+                .create(target.parent, name, Node::Symlink(text.into()), 0o777, now, &self.0.quota.get())
+                .map(drop)
         };
         let foreign = |target: &ForeignTarget<'_>| {
             vacant(target.found.is_some(), &target.end)?;
@@ -119,7 +122,7 @@ impl FileSystem {
             if to.slash {
                 return Err(Errno::Noent);
             }
-            state.tree.link(id, to.parent, name, self.0.clock.wall_ns(), &self.0.quota)
+            state.tree.link(id, to.parent, name, self.0.clock.wall_ns(), &self.0.quota.get())
         };
         let foreign = |from: &ForeignTarget<'_>, to: &ForeignTarget<'_>| {
             let node = from.found.ok_or(Errno::Noent)?;

@@ -1,5 +1,7 @@
 //! How much a sandbox may keep in its files, and how much it does.
 
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
 use crate::Errno;
 
 /// What one piece of a sparse file takes of the host's memory beside its bytes, at most. Pieces that are as good as empty
@@ -30,6 +32,42 @@ impl Quota {
 impl Default for Quota {
     fn default() -> Self {
         Self { bytes: 1 << 30, inodes: 1 << 20, file_bytes: 1 << 40, path_bytes: 4096 }
+    }
+}
+
+/// A quota that can be changed while the file system is in use. A change holds for what comes after it.
+pub(crate) struct SharedQuota {
+    bytes: AtomicU64,
+    inodes: AtomicU64,
+    file_bytes: AtomicU64,
+    path_bytes: AtomicUsize,
+}
+
+impl SharedQuota {
+    pub fn new(quota: Quota) -> Self {
+        let Quota { bytes, inodes, file_bytes, path_bytes } = quota;
+        Self {
+            bytes: bytes.into(),
+            inodes: inodes.into(),
+            file_bytes: file_bytes.into(),
+            path_bytes: path_bytes.into(),
+        }
+    }
+
+    pub fn get(&self) -> Quota {
+        Quota {
+            bytes: self.bytes.load(Ordering::Relaxed),
+            inodes: self.inodes.load(Ordering::Relaxed),
+            file_bytes: self.file_bytes.load(Ordering::Relaxed),
+            path_bytes: self.path_bytes.load(Ordering::Relaxed),
+        }
+    }
+
+    pub fn set(&self, quota: Quota) {
+        self.bytes.store(quota.bytes, Ordering::Relaxed);
+        self.inodes.store(quota.inodes, Ordering::Relaxed);
+        self.file_bytes.store(quota.file_bytes, Ordering::Relaxed);
+        self.path_bytes.store(quota.path_bytes, Ordering::Relaxed);
     }
 }
 

@@ -114,7 +114,7 @@ pub(crate) struct Walk<'p> {
 
 impl<'p> Walk<'p> {
     pub fn new(shared: &Shared, at: At<'_>, path: &'p str, last: Last) -> Result<Self, Errno> {
-        path::check(path, &shared.quota)?;
+        path::check(path, &shared.quota.get())?;
         let (place, end) = match at.directory {
             Some(directory) if !path.starts_with('/') => (directory.place_in(shared)?, End::Dot),
             _ => (Place::Tree(Tree::ROOT), End::Root),
