@@ -23,8 +23,8 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use stillbox_api::{
     AsyncSandbox, AsyncSandboxExt as _, BindOutcome, Command, CommandResult, ConnectError, CreateError, DirectoryEntry,
-    FileError, LifecycleError, OutputEvent, OutputEvents, OutputResponse, ProcessError, ProcessInfo, ProcessRef,
-    SandboxInfo, SandboxSpec, SandboxStatus, SandboxUpdate, Sandboxes, Signal,
+    FileError, LifecycleError, LogFilter, LogLine, OutputEvent, OutputEvents, OutputResponse, ProcessError,
+    ProcessInfo, ProcessRef, SandboxInfo, SandboxSpec, SandboxStatus, SandboxUpdate, Sandboxes, Signal,
 };
 use stillbox_kernel::wait;
 
@@ -191,6 +191,16 @@ impl Sandbox {
     /// Closes a process's standard input.
     pub fn close_stdin<'a>(&self, process: impl Into<ProcessRef<'a>>) -> Result<(), ProcessError> {
         block_on(self.sandbox.close_stdin(process.into()))
+    }
+
+    /// Starts a managed process again; see [`AsyncSandbox::restart_process`].
+    pub fn restart_process<'a>(&self, process: impl Into<ProcessRef<'a>>) -> Result<ProcessInfo, ProcessError> {
+        block_on(self.sandbox.restart_process(process.into()))
+    }
+
+    /// Returns the log; see [`AsyncSandbox::get_logs`].
+    pub fn get_logs(&self, filter: LogFilter) -> Result<Vec<LogLine>, ProcessError> {
+        block_on(self.sandbox.get_logs(filter))
     }
 
     /// Returns what has been captured of standard output.

@@ -12,7 +12,7 @@ use stillbox_api::{
 
 use crate::config::WASM_STACK_BYTES;
 use crate::image::Image;
-use crate::registry::Registry;
+use crate::registry::{NotRenamed, Registry};
 use crate::runtime::Runtime;
 use crate::sandbox::state::Inner;
 use crate::sandbox::{Live, Sandbox};
@@ -217,10 +217,6 @@ impl Shared {
 
     /// Changes a running sandbox.
     pub(crate) fn update(&self, inner: &Inner, update: SandboxUpdate) -> Result<(), LifecycleError> {
-        if update.limits.is_some() {
-            let reason = "the limits of a running sandbox are fixed in this engine";
-            return Err(Unsupported { operation: "an update of the limits", reason }.into());
-        }
         let name = update.name.or_else(|| inner.name());
         if let Some(name) = &name {
             validate_name(name).map_err(|reason| LifecycleError::InvalidUpdate { reason })?;
@@ -235,7 +231,13 @@ impl Shared {
             return Err(Unsupported { operation, reason: NO_CAPTURE }.into());
         }
         if let Some(name) = name {
-            self.registry.rename(inner, &name).map_err(|_| LifecycleError::NameTaken { name })?;
+            self.registry.rename(inner, &name).map_err(|refused| match refused {
+                NotRenamed::NameTaken => LifecycleError::NameTaken { name },
+                NotRenamed::Terminated => inner.wrong_status(SandboxStatus::Terminated).into(),
+            })?;
+        }
+        if let Some(limits) = update.limits {
+            inner.set_limits(limits);
         }
         inner.set_timeouts(idle_timeout, update.auto_resume);
         Ok(())

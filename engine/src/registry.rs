@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use stillbox_api::SandboxStatus;
 use stillbox_kernel::clock::Clock;
 
 use crate::sandbox::state::Inner;
@@ -66,11 +67,14 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// If another one has that name.
-    pub(crate) fn rename(&self, inner: &Inner, name: &str) -> Result<(), NameTaken> {
+    /// If another one has that name, or this one is over.
+    pub(crate) fn rename(&self, inner: &Inner, name: &str) -> Result<(), NotRenamed> {
         let mut entries = self.entries.lock();
+        if inner.status() == SandboxStatus::Terminated {
+            return Err(NotRenamed::Terminated);
+        }
         match entries.by_name.get(name) {
-            Some(holder) if *holder != inner.id => return Err(NameTaken),
+            Some(holder) if *holder != inner.id => return Err(NotRenamed::NameTaken),
             _ => {}
         }
         if let Some(old) = inner.name() {
@@ -111,8 +115,11 @@ impl Registry {
     }
 }
 
-/// Another sandbox has the name.
-pub(crate) struct NameTaken;
+/// Why a sandbox didn't get a name.
+pub(crate) enum NotRenamed {
+    NameTaken,
+    Terminated,
+}
 
 impl Entries {
     fn named(&self, name: &str) -> Option<Arc<Inner>> {

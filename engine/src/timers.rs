@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::channel::oneshot;
 use parking_lot::{Condvar, Mutex};
 
 type Action = Box<dyn FnOnce() + Send>;
@@ -57,6 +58,18 @@ impl Timers {
             self.0.changed.notify_one();
         }
         Timer { shared: self.0.clone(), key }
+    }
+}
+
+impl Timers {
+    /// Waits for `duration`.
+    pub(crate) async fn sleep(&self, duration: Duration) {
+        let (sender, receiver) = oneshot::channel();
+        let _timer = self.after(duration, move || {
+            let _ = sender.send(());
+        });
+        // The sender is dropped without a value only if the timer is, which this future does.
+        let _ = receiver.await;
     }
 }
 

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::{HealthCheck, RestartPolicy};
+
 /// A program to run in a sandbox, with its arguments and surroundings.
 ///
 /// Only the program is needed; everything else has a default. The fields are public, and a method of the same name
@@ -39,20 +41,27 @@ pub struct Command {
     /// prompts, colours and columns. Those of the streams that are closed or discarded stay what they are. The host's end
     /// edits lines and echoes; for a session with a terminal of its own see [`PtySpec`](crate::PtySpec).
     pub terminal: Option<TerminalSize>,
-    /// The user to run as, as `name`, `uid` or `uid:gid`. An engine with one user accepts and ignores it.
+    /// The user to run as, as `name`, `uid` or `uid:gid`. An engine with one user accepts any that is well formed, and
+    /// ignores it: the sandbox is the boundary, not the user.
     pub user: Option<String>,
     /// How long the process may run, from the moment it exists: an engine that compiles a program before its first start
-    /// doesn't count that. When the time has passed, the process and all its descendants are killed, and the end is
+    /// doesn't count that, and a managed process has it anew at each restart. When the time has passed, the process and all its descendants are killed, and the end is
     /// reported as [`ExitReason::TimedOut`](crate::ExitReason::TimedOut) with signal 9; that is not an error.
     pub timeout: Option<Duration>,
     /// A name to address the process by, beside its pid. Not empty, without `/`, not all digits, and unique among the
-    /// sandbox's running processes.
+    /// sandbox's processes that are not over. What [`start_process`](crate::AsyncSandbox::start_process) starts under a
+    /// name is a managed process, with the default policy if none is given.
     pub name: Option<String>,
-    /// What to do when the process ends. Makes it a managed process.
+    /// What to do when the process ends. Makes it a managed process, which [`run`](crate::AsyncSandbox::run) refuses.
     pub restart: Option<RestartPolicy>,
-    /// How to find out whether the process is well. Makes it a managed process.
+    /// How to find out whether the process is well. Makes it a managed process, which `run` refuses.
     pub health_check: Option<HealthCheck>,
+    /// How long a managed process has between the SIGTERM that asks it to end and the SIGKILL; default 10 s.
+    pub stop_grace: Duration,
 }
+
+/// How long a managed process has to end when it is asked to.
+const STOP_GRACE: Duration = Duration::from_secs(10);
 
 impl Command {
     /// Returns a command that runs `program` without arguments.
@@ -71,6 +80,7 @@ impl Command {
             name: None,
             restart: None,
             health_check: None,
+            stop_grace: STOP_GRACE,
         }
     }
 
@@ -170,9 +180,17 @@ impl Command {
         self
     }
 
-    /// Returns whether the process is to be supervised: it has a restart policy or a health check.
+    /// Sets how long a managed process has between SIGTERM and SIGKILL.
+    #[must_use]
+    pub fn stop_grace(mut self, grace: Duration) -> Self {
+        self.stop_grace = grace;
+        self
+    }
+
+    /// Returns whether [`start_process`](crate::AsyncSandbox::start_process) makes a managed process of it: it has a name,
+    /// a restart policy or a health check.
     pub fn is_managed(&self) -> bool {
-        self.restart.is_some() || self.health_check.is_some()
+        self.name.is_some() || self.restart.is_some() || self.health_check.is_some()
     }
 }
 
@@ -247,85 +265,4 @@ pub trait OutputSink: Send + Sync {
     /// that is killed meanwhile ends when the call returns. An error means that nobody will read any more: the process
     /// gets what Unix gives for a pipe without a reader, SIGPIPE or `EPIPE`.
     fn write(&self, bytes: &[u8]) -> io::Result<()>;
-}
-
-/// What a supervisor does when a managed process ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RestartPolicy {
-    /// After which ends the process is started again; default: after failures.
-    pub condition: RestartCondition,
-    /// How many times at most; `None`, the default, is without end.
-    pub restarts_max: Option<u32>,
-    /// The pause before the first restart, which doubles each time; default 500 ms.
-    pub backoff_initial: Duration,
-    /// The longest pause; default 30 s.
-    pub backoff_max: Duration,
-}
-
-impl Default for RestartPolicy {
-    fn default() -> Self {
-        Self {
-            condition: RestartCondition::OnFailure,
-            restarts_max: None,
-            backoff_initial: Duration::from_millis(500),
-            backoff_max: Duration::from_secs(30),
-        }
-    }
-}
-
-/// After which ends a managed process is started again.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum RestartCondition {
-    /// After none.
-    Never,
-    /// After an exit code other than 0, and after a signal.
-    #[default]
-    OnFailure,
-    /// After every end but a kill by the host.
-    Always,
-}
-
-/// A probe that a supervisor makes of a managed process.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HealthCheck {
-    /// What is asked.
-    pub probe: Probe,
-    /// The time between the start and the first probe; default 5 s.
-    pub initial_delay: Duration,
-    /// The time between two probes; default 1 s.
-    pub interval: Duration,
-    /// How long a probe may take; default 500 ms.
-    pub timeout: Duration,
-    /// After how many failures in a row the process counts as unhealthy; default 3.
-    pub failure_threshold: u32,
-}
-
-impl HealthCheck {
-    /// Returns a check that makes `probe` with the default times.
-    pub fn new(probe: Probe) -> Self {
-        Self {
-            probe,
-            initial_delay: Duration::from_secs(5),
-            interval: Duration::from_secs(1),
-            timeout: Duration::from_millis(500),
-            failure_threshold: 3,
-        }
-    }
-}
-
-/// What a health check asks of a process, at 127.0.0.1 inside the sandbox.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Probe {
-    /// Whether a connection to the port is accepted.
-    Tcp {
-        /// The port.
-        port: u16,
-    },
-    /// Whether a GET of the path is answered with success.
-    Http {
-        /// The port.
-        port: u16,
-        /// The path, with its leading `/`.
-        path: String,
-    },
 }

@@ -245,6 +245,12 @@ pub enum ProcessError {
         /// The process.
         pid: Pid,
     },
+    /// It is not a managed process.
+    #[error("process {pid} is not managed")]
+    NotManaged {
+        /// The process.
+        pid: Pid,
+    },
     /// The sandbox is in a state in which this can't be done.
     #[error(transparent)]
     WrongStatus(#[from] WrongStatus),

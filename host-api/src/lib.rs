@@ -30,6 +30,7 @@ mod file;
 mod info;
 mod limits;
 mod logs;
+mod managed;
 mod metrics;
 mod output;
 mod process;
@@ -42,9 +43,7 @@ mod status;
 #[cfg(feature = "contract")]
 pub mod contract;
 
-pub use command::{
-    Command, HealthCheck, InputMode, OutputMode, OutputSink, Probe, RestartCondition, RestartPolicy, TerminalSize,
-};
+pub use command::{Command, InputMode, OutputMode, OutputSink, TerminalSize};
 pub use error::{
     BoxError, CheckpointError, ConnectError, CreateError, FileError, LifecycleError, ProcessError, RestoreError,
     SandboxError, Unsupported, WrongStatus,
@@ -53,7 +52,10 @@ pub use ext::AsyncSandboxExt;
 pub use file::DirectoryEntry;
 pub use info::{BindOutcome, SandboxInfo, SnapshotInfo, SnapshotKind, TerminationReason};
 pub use limits::Limits;
-pub use logs::{LogFilter, LogLine};
+pub use logs::{LogFilter, LogLevel, LogLine};
+pub use managed::{
+    HealthCheck, HealthStatus, LastExit, ManagedInfo, ManagedStatus, Probe, RestartCondition, RestartPolicy,
+};
 pub use metrics::{Kills, Metrics};
 pub use output::{OutputEvent, OutputEvents, OutputResponse, OutputStream};
 pub use process::{CommandResult, ExitReason, Pid, ProcessInfo, ProcessRef, ProcessStatus, Signal};

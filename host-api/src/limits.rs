@@ -51,6 +51,8 @@ pub struct Limits {
     /// Bytes of one program's file; default 64 MiB. Compiling takes many times as much memory while it lasts. Past it:
     /// `ENOMEM`.
     pub program_bytes: u64,
+    /// Bytes that the sandbox's log holds; default 1 MiB. Past it the oldest lines are forgotten.
+    pub log_bytes: u64,
     /// Bytes that the sandbox's files hold in all, those of its image aside; default 1 GiB. Past it: `ENOSPC`.
     pub file_bytes: u64,
     /// Files, directories and links that the sandbox has made, which cost the host up to 4 KiB of memory each beside their
@@ -80,6 +82,7 @@ impl Default for Limits {
             output_bytes: 8 << 20,
             captured_bytes: 64 << 20,
             program_bytes: 64 << 20,
+            log_bytes: 1 << 20,
             file_bytes: 1 << 30,
             inodes: 1 << 18,
             path_bytes: 4096,

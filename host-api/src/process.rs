@@ -18,6 +18,8 @@ use std::fmt;
 
 use bytes::Bytes;
 
+use crate::{ManagedInfo, ManagedStatus};
+
 /// The number of a process in its sandbox.
 pub type Pid = u32;
 
@@ -133,6 +135,16 @@ pub struct ProcessInfo {
     pub started_at_ms: u64,
     /// When it ended, in milliseconds since the Unix epoch.
     pub ended_at_ms: Option<u64>,
+    /// How it is supervised, if it is managed.
+    pub managed: Option<ManagedInfo>,
+}
+
+impl ProcessInfo {
+    /// Returns whether the process has ended and won't be started again by a supervisor.
+    pub fn is_over(&self) -> bool {
+        let is_supervised = |managed: &ManagedInfo| managed.status != ManagedStatus::Stopped;
+        !self.status.is_running() && !self.managed.as_ref().is_some_and(is_supervised)
+    }
 }
 
 /// Why a command is over.

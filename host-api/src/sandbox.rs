@@ -52,7 +52,8 @@ pub trait AsyncSandbox: Send + Sync {
     /// Cancel safe.
     async fn status_changed(&self, from: SandboxStatus) -> Result<SandboxStatus, LifecycleError>;
 
-    /// Changes the name, the limits or the timeouts, and returns the sandbox as it is then.
+    /// Changes the name, the limits or the timeouts, and returns the sandbox as it is then. If it fails, nothing has
+    /// changed.
     ///
     /// # Errors
     ///
@@ -82,7 +83,8 @@ pub trait AsyncSandbox: Send + Sync {
     ///
     /// What keeps the command from starting: [`NoSuchProgram`](ProcessError::NoSuchProgram),
     /// [`NotExecutable`](ProcessError::NotExecutable), [`NoWorkingDir`](ProcessError::NoWorkingDir),
-    /// [`InvalidCommand`](ProcessError::InvalidCommand), [`Limit`](ProcessError::Limit).
+    /// [`InvalidCommand`](ProcessError::InvalidCommand), [`Limit`](ProcessError::Limit). A restart policy or a health check
+    /// makes an invalid command of it: what is run is run once.
     ///
     /// # Cancel safety
     ///
@@ -90,6 +92,7 @@ pub trait AsyncSandbox: Send + Sync {
     async fn run(&self, command: Command) -> Result<CommandResult, ProcessError>;
 
     /// Starts a command, and returns as soon as its process exists. It goes on whether or not anyone asks about it.
+    /// A command with a name, a restart policy or a health check becomes a managed process: see [`ManagedInfo`](crate::ManagedInfo).
     ///
     /// # Errors
     ///
@@ -107,7 +110,8 @@ pub trait AsyncSandbox: Send + Sync {
     /// [`NotFound`](ProcessError::NotFound).
     async fn get_process(&self, process: ProcessRef<'_>) -> Result<ProcessInfo, ProcessError>;
 
-    /// Waits for a process to end, and returns how it did. Returns at once if it has.
+    /// Waits for a process to end, and returns how it did. Returns at once if it has. Of a managed process, that is the
+    /// end after which no restart comes.
     ///
     /// # Errors
     ///
@@ -118,8 +122,11 @@ pub trait AsyncSandbox: Send + Sync {
     /// Cancel safe.
     async fn wait_process(&self, process: ProcessRef<'_>) -> Result<ProcessInfo, ProcessError>;
 
-    /// Kills a process and all its descendants with SIGKILL, those in other groups too. A managed process is asked with
-    /// SIGTERM first, and isn't started again. Of a process that has ended, what it left running is killed.
+    /// Kills a process and all its descendants with SIGKILL, those in other groups too. Of a process that has ended, what
+    /// it left running is killed.
+    ///
+    /// A managed process isn't started again. Its group gets SIGTERM, and what is left of it and its descendants
+    /// [`Command::stop_grace`] later gets SIGKILL; this returns before that.
     ///
     /// # Errors
     ///
@@ -153,7 +160,17 @@ pub trait AsyncSandbox: Send + Sync {
     /// [`NotFound`](ProcessError::NotFound), [`StdinNotWritable`](ProcessError::StdinNotWritable).
     async fn close_stdin(&self, process: ProcessRef<'_>) -> Result<(), ProcessError>;
 
-    /// Starts a managed process again, with a new number.
+    /// Ends a managed process as [`kill_process`](Self::kill_process) does, if it runs, and starts it again, with a new
+    /// number. One that waits for its next restart, or is stopped, is started at once.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ProcessError::NotFound), [`NotManaged`](ProcessError::NotManaged); what keeps a command from starting,
+    /// whereupon the policy decides about the next attempt.
+    ///
+    /// # Cancel safety
+    ///
+    /// The restart comes even if the future is dropped after its first poll.
     async fn restart_process(&self, _process: ProcessRef<'_>) -> Result<ProcessInfo, ProcessError> {
         Err(Unsupported::new("restart_process").into())
     }
@@ -174,7 +191,7 @@ pub trait AsyncSandbox: Send + Sync {
     async fn get_output(&self, process: ProcessRef<'_>) -> Result<OutputResponse, ProcessError>;
 
     /// Follows standard output: everything captured so far, then live lines. Ends when the process does, at once if it
-    /// has, and also if the stream isn't captured.
+    /// has, and also if the stream isn't captured. Of a managed process, it goes on across restarts.
     ///
     /// # Errors
     ///
@@ -187,7 +204,8 @@ pub trait AsyncSandbox: Send + Sync {
     /// Follows both streams, in the order in which their lines end.
     async fn follow_output(&self, process: ProcessRef<'_>) -> Result<OutputEvents, ProcessError>;
 
-    /// Returns the log of all processes.
+    /// Returns the log: what happened, and what all processes wrote to their captured streams, those of
+    /// [`run`](Self::run) too. A line that isn't ended is in it as soon as its process is over.
     async fn get_logs(&self, _filter: LogFilter) -> Result<Vec<LogLine>, ProcessError> {
         Err(Unsupported::new("get_logs").into())
     }

@@ -201,7 +201,8 @@ impl Mount {
 pub struct SandboxUpdate {
     /// A new name. Naming an ephemeral sandbox makes it one that can be suspended; its id stays.
     pub name: Option<String>,
-    /// New limits, for processes that start from now on.
+    /// New limits. Those of one process hold for processes that start from now on; those of the sandbox as a whole hold
+    /// from now on, and what is past a lower one already stays but doesn't grow.
     pub limits: Option<Limits>,
     /// A new idle timeout, in whose place an inner `None` puts none.
     pub idle_timeout: Option<Option<Duration>>,

@@ -11,7 +11,7 @@ pub struct Account(Arc<Count>);
 
 #[derive(Debug)]
 struct Count {
-    limit: u64,
+    limit: AtomicU64,
     used: AtomicU64,
     /// What is counted here is counted there, too.
     whole: Option<Account>,
@@ -20,12 +20,12 @@ struct Count {
 impl Account {
     /// Returns an account of nothing yet.
     pub fn new(limit: u64) -> Self {
-        Self(Arc::new(Count { limit, used: AtomicU64::new(0), whole: None }))
+        Self(Arc::new(Count { limit: limit.into(), used: AtomicU64::new(0), whole: None }))
     }
 
     /// Returns an account without a limit of its own, whose charges count here as well.
     pub fn part(&self) -> Self {
-        Self(Arc::new(Count { limit: u64::MAX, used: AtomicU64::new(0), whole: Some(self.clone()) }))
+        Self(Arc::new(Count { limit: u64::MAX.into(), used: AtomicU64::new(0), whole: Some(self.clone()) }))
     }
 
     /// Returns how much is charged now.
@@ -35,7 +35,12 @@ impl Account {
 
     /// Returns the limit.
     pub fn limit(&self) -> u64 {
-        self.0.limit
+        self.0.limit.load(Ordering::Relaxed)
+    }
+
+    /// Changes the limit. What is counted past a lower one already stays.
+    pub fn set_limit(&self, limit: u64) {
+        self.0.limit.store(limit, Ordering::Relaxed);
     }
 
     /// Counts `amount` until the charge is dropped.
@@ -57,7 +62,7 @@ impl Account {
         if let Some(whole) = &self.0.whole {
             whole.add(amount)?;
         }
-        let fits = |used: u64| used.checked_add(amount).filter(|&total| total <= self.0.limit);
+        let fits = |used: u64| used.checked_add(amount).filter(|&total| total <= self.limit());
         let added = self.0.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits);
         if added.is_err()
             && let Some(whole) = &self.0.whole
@@ -133,6 +138,17 @@ mod tests {
         drop(first);
         assert_eq!(account.used(), 0);
         assert_eq!(account.charge(u64::MAX).unwrap_err(), Errno::Nomem);
+    }
+
+    #[test]
+    fn a_lower_limit_leaves_what_is_there() {
+        let account = Account::new(10);
+        let mut charge = account.charge(6).unwrap();
+        account.set_limit(4);
+        assert_eq!(charge.resize(7), Err(Errno::Nomem));
+        charge.resize(3).unwrap();
+        account.set_limit(20);
+        charge.resize(20).unwrap();
     }
 
     #[test]

@@ -29,6 +29,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use parking_lot::Mutex;
+use stillbox_api::Limits;
 use stillbox_capture::host::ControlWord;
 use stillbox_kernel::Errno;
 use stillbox_kernel::wait::{WaitSet, block_on};
@@ -58,6 +59,8 @@ pub(crate) struct Process {
     /// kill: it holds for a child that left its group, or lost its parent, too.
     pub(crate) job: Pid,
     pub(crate) table: Arc<Table>,
+    /// What it may use, as that was when it started.
+    pub(crate) limits: Arc<Limits>,
     pub(crate) fds: Mutex<FdTable>,
     pub(crate) cwd: Mutex<Cwd>,
     pub(crate) umask: AtomicU32,

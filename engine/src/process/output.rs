@@ -2,18 +2,17 @@
 //!
 //! ```text
 //!   guest's thread                                                    host's tasks
-//!   sink(stdout) --append--.                              .--------> snapshot: everything so far
+//!   stdout --------append--.                              .--------> snapshot: everything so far
 //!                          v                              |
 //!                    ring: bytes, and marks that say when each part came and after what
 //!                          ^                              |
-//!   sink(stderr) --append--'                              '--------> Follower: line by line, from where it is
+//!   stderr --------append--'                              '--------> Follower: line by line, from where it is
 //! ```
 //!
 //! A follower has a position and no queue: it costs the writer nothing, and when the ring has gone past it, it is told
 //! how much it missed.
 
 use std::collections::VecDeque;
-use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -21,9 +20,8 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures::Stream;
 use parking_lot::Mutex;
-use stillbox_api::{OutputEvent, OutputSink, OutputStream, ProcessError};
+use stillbox_api::{OutputEvent, OutputStream, ProcessError};
 use stillbox_kernel::account::{Account, Charge};
-use stillbox_kernel::clock::Clock;
 use stillbox_kernel::wait::WaitSet;
 
 /// The least that a ring holds, in bytes: some lines, and what describes them.
@@ -61,11 +59,6 @@ impl Output {
         Arc::new(Self { state: Mutex::new(state), changed: WaitSet::default() })
     }
 
-    /// Returns where a process writes one of its streams to.
-    pub(crate) fn sink(self: &Arc<Self>, stream: OutputStream, clock: Clock) -> Arc<dyn OutputSink> {
-        Arc::new(Capture { output: self.clone(), stream, clock })
-    }
-
     /// Captures `bytes`. What a descendant writes after the process has ended goes nowhere.
     pub(crate) fn append(&self, stream: OutputStream, bytes: &[u8], time_ms: u64) {
         let mut state = self.state.lock();
@@ -91,6 +84,11 @@ impl Output {
     pub(crate) fn close(&self, time_ms: u64) {
         self.state.lock().closed_ms.get_or_insert(time_ms);
         self.changed.wake();
+    }
+
+    /// Takes note that another process goes on where the last one ended.
+    pub(crate) fn reopen(&self) {
+        self.state.lock().closed_ms = None;
     }
 
     /// Returns everything captured so far, of one stream or of both in the order of arrival.
@@ -138,7 +136,7 @@ pub(crate) fn text_of(bytes: &[u8]) -> String {
 }
 
 /// Returns a line as text, without a carriage return at its end.
-fn line_of(bytes: &[u8]) -> String {
+pub(crate) fn line_of(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes.strip_suffix(b"\r").unwrap_or(bytes)).into_owned()
 }
 
@@ -371,20 +369,6 @@ impl Stream for Follower {
                 Poll::Pending
             }
         }
-    }
-}
-
-/// A process's way to one stream of its output.
-struct Capture {
-    output: Arc<Output>,
-    stream: OutputStream,
-    clock: Clock,
-}
-
-impl OutputSink for Capture {
-    fn write(&self, bytes: &[u8]) -> io::Result<()> {
-        self.output.append(self.stream, bytes, self.clock.wall_ns() / 1_000_000);
-        Ok(())
     }
 }
 

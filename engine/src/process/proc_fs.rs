@@ -158,7 +158,7 @@ fn of_sandbox(table: &Table, name: &str) -> String {
             format!("{seconds:.2} {seconds:.2}\n")
         }
         "meminfo" => {
-            let total = table.limits.memory_bytes / 1024;
+            let total = table.limits().memory_bytes / 1024;
             let free = total.saturating_sub(table.memory_bytes() / 1024);
             format!(
                 "MemTotal:       {total:>8} kB\nMemFree:        {free:>8} kB\nMemAvailable:   {free:>8} kB\n\

@@ -104,7 +104,7 @@ fn run_program(process: &Arc<Process>, invocation: &Arc<Invocation>) -> Departur
         signal_handler: SIGNAL_HANDLER.to_owned(),
         captured: None,
         memory: None,
-        memory_limit_bytes: process.table.limits.process_memory_bytes,
+        memory_limit_bytes: process.limits.process_memory_bytes,
         table_elements: 0,
         has_control: false,
     };

@@ -17,6 +17,7 @@ impl Signal {
     pub const KILL: Self = Self(9);
     pub const SEGV: Self = Self(11);
     pub const PIPE: Self = Self(13);
+    pub const TERM: Self = Self(15);
     pub const CHLD: Self = Self(17);
     pub const CONT: Self = Self(18);
     pub const STOP: Self = Self(19);
@@ -197,7 +198,7 @@ mod tests {
     use super::*;
 
     const INT: Signal = Signal(2);
-    const TERM: Signal = Signal(15);
+    const TERM: Signal = Signal::TERM;
 
     #[test]
     fn the_first_fatal_signal_stays() {

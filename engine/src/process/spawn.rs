@@ -10,13 +10,15 @@ use stillbox_kernel::wait::WaitSet;
 
 use crate::config::PROCESSES_MAX;
 use crate::process::time_limits::{self, TimeLimits};
-use crate::process::{CpuTime, INIT, Process, Signals, Table, run};
+use crate::process::{CpuTime, INIT, Pid, Process, Signals, Table, run};
 use crate::program::Invocation;
 use crate::wasi::fd_table::FdTable;
 use crate::wasi::files::Cwd;
 
 /// A process to be started.
 pub(crate) struct Spawn {
+    /// Its number, from [`Table::allocate_pid`].
+    pub(crate) pid: Pid,
     pub(crate) invocation: Arc<Invocation>,
     pub(crate) fds: FdTable,
     pub(crate) cwd: Cwd,
@@ -36,7 +38,7 @@ impl Table {
     /// [`Errno::Again`] when the sandbox or the engine has as many processes as it may, the system has no more threads, or
     /// the sandbox has ended.
     pub(crate) fn spawn(self: &Arc<Self>, request: Spawn) -> Result<Arc<Process>, Errno> {
-        let pid = self.allocate_pid();
+        let (pid, limits) = (request.pid, self.limits());
         let parent = request.parent.as_deref();
         let inherit = |field: fn(&Process) -> &AtomicU32, default: u32| {
             AtomicU32::new(parent.map_or(default, |parent| field(parent).load(Ordering::Acquire)))
@@ -45,7 +47,8 @@ impl Table {
             pid,
             job: parent.map_or(pid, |parent| parent.job),
             table: self.clone(),
-            fds: Mutex::new(request.fds),
+            fds: Mutex::new(request.fds.with_limit(limits.fds)),
+            limits,
             cwd: Mutex::new(request.cwd),
             umask: inherit(|parent| &parent.umask, UMASK),
             parent: AtomicU32::new(parent.map_or(INIT, |parent| parent.pid)),

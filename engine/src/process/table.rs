@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use stillbox_api::Limits;
 use stillbox_kernel::Errno;
 use stillbox_kernel::account::Account;
@@ -21,7 +21,7 @@ pub(crate) struct Table {
     pub(crate) runtime: Arc<Runtime>,
     pub(crate) fs: FileSystem,
     pub(crate) clock: Clock,
-    pub(crate) limits: Limits,
+    limits: RwLock<Arc<Limits>>,
     /// What the sandbox makes the host hold beside linear memories, files and captured output.
     pub(crate) kernel: Account,
     /// The part of that which is pipes.
@@ -73,7 +73,7 @@ impl Table {
             host_fds: Account::new(limits.host_fds.into()),
             captured: Account::new(limits.captured_bytes),
             span,
-            limits,
+            limits: RwLock::new(Arc::new(limits)),
             processes: Mutex::default(),
             next_pid: AtomicU32::new(INIT + 1),
             memory_bytes: AtomicU64::new(0),
@@ -81,6 +81,19 @@ impl Table {
         });
         crate::process::proc_fs::mount(&table);
         table
+    }
+
+    /// Returns what a process that starts now may use, and what all of them may use together.
+    pub(crate) fn limits(&self) -> Arc<Limits> {
+        self.limits.read().clone()
+    }
+
+    /// Changes the limits. Those of one process stay for those that run.
+    pub(crate) fn set_limits(&self, limits: Limits) {
+        self.kernel.set_limit(limits.kernel_bytes);
+        self.host_fds.set_limit(limits.host_fds.into());
+        self.captured.set_limit(limits.captured_bytes);
+        *self.limits.write() = Arc::new(limits);
     }
 
     /// Returns the process of a number, which may have ended but was not waited for.
@@ -101,7 +114,7 @@ impl Table {
     }
 
     /// Returns the next process number.
-    pub(super) fn allocate_pid(&self) -> Pid {
+    pub(crate) fn allocate_pid(&self) -> Pid {
         self.next_pid.fetch_add(1, Ordering::Relaxed)
     }
 
@@ -112,7 +125,7 @@ impl Table {
     /// [`Errno::Again`] when the sandbox has as many as it may, or has ended.
     pub(super) fn enter(&self, process: Arc<Process>) -> Result<(), Errno> {
         let mut processes = self.processes.lock();
-        let full = processes.len() >= self.limits.processes as usize;
+        let full = processes.len() >= self.limits().processes as usize;
         // A process that is being killed may still be in the call that starts another: see `kill_all`.
         let parent = processes.get(&process.parent.load(Ordering::Acquire));
         let orphaned = parent.is_some_and(|parent| parent.signals.fatal().is_some());
@@ -130,7 +143,7 @@ impl Table {
 
     /// Counts `more` bytes of linear memory, if the sandbox may still use them.
     pub(crate) fn reserve(&self, more: u64) -> bool {
-        let limit = self.limits.memory_bytes;
+        let limit = self.limits().memory_bytes;
         self.memory_bytes
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |used| {
                 used.checked_add(more).filter(|&total| total <= limit)

@@ -36,7 +36,7 @@ impl TimeLimits {
 
 /// Has a process ended when it has used up what its sandbox's limits give it.
 pub(super) fn watch(process: &Arc<Process>) {
-    let limits = &process.table.limits;
+    let limits = &process.limits;
     if let Some(wall_time) = limits.wall_time {
         set(process, |limits| &limits.wall, wall_time, |process| process.kill(KillReason::WallTime));
     }

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use stillbox_api::{CreateError, Mount};
+use stillbox_api::{CreateError, Limits, LogLevel, Mount};
 use stillbox_kernel::clock::Clock;
 use stillbox_kernel::fs::{At, FileSystem, MountAccess, Quota, open_host_directory};
 
@@ -13,6 +13,7 @@ use crate::process::Table;
 use crate::sandbox::Live;
 use crate::sandbox::idle::Idle;
 use crate::sandbox::jobs::Jobs;
+use crate::sandbox::log::Log;
 use crate::sandbox::state::Inner;
 use crate::wasi::files::Cwd;
 
@@ -20,32 +21,39 @@ impl Live {
     /// Returns what there is of a sandbox when it starts: the files of the image and nobody running.
     pub(crate) fn boot(engine: &Shared, inner: &Arc<Inner>, image: &Image) -> Result<Arc<Self>, CreateError> {
         let spec = &inner.spec;
-        let quota = Quota {
-            bytes: spec.limits.file_bytes,
-            inodes: spec.limits.inodes,
-            path_bytes: spec.limits.path_bytes as usize,
-            ..Quota::default()
-        };
         let clock = Clock::real();
-        let fs = FileSystem::new(&image.tree, quota, clock.clone());
+        let fs = FileSystem::new(&image.tree, quota_of(&spec.limits), clock.clone());
         for wanted in &spec.mounts {
             mount(&fs, wanted)?;
         }
         let cwd = working_dir(&fs, spec.working_dir.as_deref().unwrap_or(&image.working_dir))?;
         let root = fs.open_directory(At::HOST, "/").map_err(|errno| CreateError::Engine(errno.into()))?;
         let env = image.env.clone().into_iter().chain(spec.env.clone()).collect();
+        let log = Log::new(spec.limits.log_bytes, clock.clone());
+        log.event(LogLevel::Info, "sandbox created");
         let span = tracing::info_span!("sandbox", id = inner.id, name = spec.name);
         let table = Table::new(engine.runtime.clone(), fs, clock, spec.limits.clone(), span);
         Ok(Arc::new(Self {
             id: inner.id.clone(),
             table,
             jobs: Jobs::default(),
+            log,
             env,
             cwd,
             root,
             idle: Idle::new(engine.runtime.timers.clone(), inner, spec.idle_timeout),
             over: false.into(),
         }))
+    }
+}
+
+/// Returns what limits say about files.
+pub(super) fn quota_of(limits: &Limits) -> Quota {
+    Quota {
+        bytes: limits.file_bytes,
+        inodes: limits.inodes,
+        path_bytes: limits.path_bytes as usize,
+        ..Quota::default()
     }
 }
 

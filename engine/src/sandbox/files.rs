@@ -59,7 +59,7 @@ impl Live {
         if path.contains('\0') {
             return invalid("it holds a NUL");
         }
-        if path.len() >= self.table.limits.path_bytes as usize {
+        if path.len() >= self.table.limits().path_bytes as usize {
             return invalid("it is too long");
         }
         if path.split('/').any(|component| component == "..") {

@@ -30,13 +30,8 @@ impl Idle {
     pub(super) fn new(timers: Timers, sandbox: &Arc<Inner>, timeout: Option<Duration>) -> Arc<Self> {
         let state = Mutex::new(State { busy: 0, timeout, timer: None });
         let idle = Arc::new(Self { timers, sandbox: Arc::downgrade(sandbox), state });
-        idle.touch();
+        idle.change(|_| {});
         idle
-    }
-
-    /// Takes note that the sandbox was used just now.
-    pub(super) fn touch(self: &Arc<Self>) {
-        self.change(|_| {});
     }
 
     /// Sets the timeout; `None` is for ever.
@@ -44,7 +39,7 @@ impl Idle {
         self.change(|state| state.timeout = timeout);
     }
 
-    /// Takes note that something begins which the result of this call outlives.
+    /// Takes note that something begins: a call, or what outlives the call that began it.
     pub(super) fn busy(self: &Arc<Self>) -> Busy {
         self.change(|state| state.busy += 1);
         Busy(self.clone())

@@ -5,14 +5,16 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
 
 use parking_lot::Mutex;
-use stillbox_api::{ProcessInfo, ProcessStatus};
+use stillbox_api::{LogLevel, ProcessInfo, ProcessStatus};
 use stillbox_kernel::pipe::PipeWriter;
 use stillbox_kernel::wait::WaitSet;
 
 use crate::metrics::KillReason;
 use crate::process::output::Output;
-use crate::process::{Exit, Pid, Process, Signal};
+use crate::process::{Exit, Pid, Process, Signal, Table};
 use crate::sandbox::idle::Busy;
+use crate::sandbox::log::Log;
+use crate::sandbox::managed::Managed;
 use crate::timers::Timer;
 
 /// A process that the host started, running or ended.
@@ -20,8 +22,12 @@ pub(crate) struct Job {
     pub(crate) process: Arc<Process>,
     pub(crate) output: Arc<Output>,
     pub(crate) name: Option<String>,
+    /// What it is one of several processes of, if it is managed.
+    pub(crate) managed: Option<Arc<Managed>>,
     command: String,
     args: Vec<String>,
+    /// Where its end is noted.
+    log: Option<Arc<Log>>,
     /// The host's end of standard input, if that is a pipe and hasn't been closed.
     pub(crate) stdin: Mutex<Option<PipeWriter>>,
     /// What happens to the process when its time is up.
@@ -38,7 +44,20 @@ pub(crate) struct Job {
 pub(crate) struct End {
     pub(crate) status: ProcessStatus,
     pub(crate) timed_out: bool,
-    at_ms: u64,
+    pub(crate) at_ms: u64,
+}
+
+impl End {
+    /// Says it in words, as of somebody.
+    pub(super) fn text(self) -> String {
+        match self.status {
+            _ if self.timed_out => "ran for longer than its timeout, and was killed".into(),
+            ProcessStatus::Running => "runs".into(),
+            ProcessStatus::Exited(code) => format!("exited with code {code}"),
+            ProcessStatus::Signaled(signal) => format!("was ended by signal {signal}"),
+            ProcessStatus::OomKilled => "was killed for using too much memory".into(),
+        }
+    }
 }
 
 /// What the host knows of a job beside its process.
@@ -46,21 +65,25 @@ pub(crate) struct Record {
     pub(crate) output: Arc<Output>,
     pub(crate) stdin: Option<PipeWriter>,
     pub(crate) name: Option<String>,
+    pub(crate) managed: Option<Arc<Managed>>,
     pub(crate) command: String,
     pub(crate) args: Vec<String>,
+    pub(crate) log: Option<Arc<Log>>,
     pub(crate) busy: Busy,
 }
 
 impl Job {
     /// Returns the job of a process that was just started, and has it take note of the process's end.
     pub(super) fn new(process: Arc<Process>, record: Record) -> Arc<Self> {
-        let Record { output, stdin, name, command, args, busy } = record;
+        let Record { output, stdin, name, managed, command, args, log, busy } = record;
         let job = Arc::new(Self {
             process,
             output,
             name,
+            managed,
             command,
             args,
+            log,
             stdin: Mutex::new(stdin),
             deadline: Mutex::default(),
             timed_out: false.into(),
@@ -94,6 +117,21 @@ impl Job {
         self.end().map_or(Poll::Pending, Poll::Ready)
     }
 
+    /// Returns whether the job has ended and no supervisor starts it again.
+    pub(crate) fn is_over(&self) -> bool {
+        self.end().is_some() && self.managed.as_ref().is_none_or(|managed| managed.is_over())
+    }
+
+    pub(crate) fn started_at_ms(&self) -> u64 {
+        self.process.started_ns / 1_000_000
+    }
+
+    /// Sends a signal to the group of the process.
+    pub(crate) fn signal_group(&self, signal: Signal) {
+        let group = self.process.group.load(Ordering::Acquire);
+        self.process.table.signal_all(signal, |process| process.group.load(Ordering::Acquire) == group);
+    }
+
     /// Kills the process and all its descendants, those that left its group too.
     pub(crate) fn kill(&self) {
         self.process.table.kill_job(self.pid(), KillReason::Requested);
@@ -123,10 +161,18 @@ impl Job {
         let timed_out = killed && self.timed_out.load(Ordering::Acquire);
         // The pipe goes first, so that whoever learns of the end finds it closed.
         drop(self.stdin.lock().take());
-        if self.end.set(End { status, timed_out, at_ms }).is_err() {
+        let end = End { status, timed_out, at_ms };
+        if self.end.set(end).is_err() {
             return;
         }
-        self.output.close(at_ms);
+        if let Some(log) = &self.log {
+            let level = if status == ProcessStatus::Exited(0) { LogLevel::Info } else { LogLevel::Warn };
+            log.process_ended(self.pid(), level, &end.text());
+        }
+        // What is managed may go on to be written by another process.
+        if self.managed.is_none() {
+            self.output.close(at_ms);
+        }
         let deadline = self.deadline.lock().take();
         drop(deadline);
         let busy = self.busy.lock().take();
@@ -156,9 +202,39 @@ impl Job {
             stdin_writable: self.stdin.lock().is_some(),
             command: self.command.clone(),
             args: self.args.clone(),
-            started_at_ms: self.process.started_ns / 1_000_000,
+            started_at_ms: self.started_at_ms(),
             ended_at_ms: end.map(|end| end.at_ms),
+            managed: self.managed.as_ref().map(|managed| managed.info(end.is_none())),
         }
+    }
+}
+
+/// Kills a process and its descendants, also when nobody knows the job any more.
+pub(super) struct Killer {
+    table: Arc<Table>,
+    pid: Pid,
+}
+
+/// Kills when it is dropped.
+pub(super) struct KillOnDrop(Killer);
+
+impl Killer {
+    pub(super) fn of(job: &Job) -> Self {
+        Self { table: job.process.table.clone(), pid: job.pid() }
+    }
+
+    pub(super) fn kill(&self) {
+        self.table.kill_job(self.pid, KillReason::Requested);
+    }
+
+    pub(super) fn on_drop(self) -> KillOnDrop {
+        KillOnDrop(self)
+    }
+}
+
+impl Drop for KillOnDrop {
+    fn drop(&mut self) {
+        self.0.kill();
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use parking_lot::Mutex;
 use stillbox_api::{ProcessError, ProcessRef, ProcessStatus};
@@ -16,6 +17,8 @@ pub(crate) struct Jobs {
     by_pid: Mutex<BTreeMap<Pid, Arc<Job>>>,
     /// The names of jobs that are about to start.
     claimed: Mutex<HashSet<String>>,
+    /// How many managed processes there have been.
+    managed: AtomicU32,
 }
 
 /// The right to start a job with a certain name, if it is to have one.
@@ -37,13 +40,13 @@ impl Jobs {
     ///
     /// # Errors
     ///
-    /// [`ProcessError::NameTaken`] if another job has it that runs or is about to.
+    /// [`ProcessError::NameTaken`] if another job has it that isn't over, or is about to start.
     pub(crate) fn claim<'a>(&'a self, name: Option<&'a str>) -> Result<Claim<'a>, ProcessError> {
         if let Some(name) = name {
             let mut claimed = self.claimed.lock();
             let by_pid = self.by_pid.lock();
-            let is_running = by_pid.values().any(|job| job.name.as_deref() == Some(name) && job.end().is_none());
-            if is_running || !claimed.insert(name.to_owned()) {
+            let is_held = by_pid.values().any(|job| job.name.as_deref() == Some(name) && !job.is_over());
+            if is_held || !claimed.insert(name.to_owned()) {
                 return Err(ProcessError::NameTaken { name: name.to_owned() });
             }
         }
@@ -59,7 +62,7 @@ impl Jobs {
         if by_pid.len() <= finished_max && !is_scarce() {
             return;
         }
-        let finished: Vec<Pid> = by_pid.iter().filter(|(_, job)| job.end().is_some()).map(|(pid, _)| *pid).collect();
+        let finished: Vec<Pid> = by_pid.iter().filter(|(_, job)| job.is_over()).map(|(pid, _)| *pid).collect();
         let excess = finished.len().saturating_sub(finished_max);
         for (index, pid) in finished.iter().enumerate() {
             if index >= excess && !is_scarce() {
@@ -67,6 +70,40 @@ impl Jobs {
             }
             by_pid.remove(pid);
         }
+    }
+
+    /// Enters a job in the place of the last one of the same managed process.
+    pub(super) fn replace(&self, job: Arc<Job>) {
+        let mut by_pid = self.by_pid.lock();
+        let is_last = |other: &Arc<Job>| match (&other.managed, &job.managed) {
+            (Some(other), Some(managed)) => Arc::ptr_eq(other, managed),
+            _ => false,
+        };
+        by_pid.retain(|_, other| !is_last(other));
+        by_pid.insert(job.pid(), job);
+    }
+
+    /// Has `revive` say that a managed process isn't over, if its name is free.
+    ///
+    /// # Errors
+    ///
+    /// [`ProcessError::NameTaken`] if another job has its name that isn't over, or is about to start.
+    pub(super) fn revive<T>(&self, job: &Arc<Job>, revive: impl FnOnce() -> T) -> Result<T, ProcessError> {
+        if let Some(name) = &job.name {
+            let claimed = self.claimed.lock();
+            let by_pid = self.by_pid.lock();
+            let holds = |other: &Arc<Job>| other.name.as_ref() == Some(name) && !other.is_over();
+            if claimed.contains(name) || by_pid.values().any(|other| other.pid() != job.pid() && holds(other)) {
+                return Err(ProcessError::NameTaken { name: name.clone() });
+            }
+            return Ok(revive());
+        }
+        Ok(revive())
+    }
+
+    /// Returns another number for a managed process.
+    pub(super) fn next_managed(&self) -> u32 {
+        self.managed.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Forgets a job.
@@ -99,6 +136,9 @@ impl Jobs {
     pub(crate) fn finish_all(&self) {
         for job in self.list() {
             job.finish(ProcessStatus::Signaled(Signal::KILL.number().into()));
+            if let (Some(managed), Some(end)) = (&job.managed, job.end()) {
+                managed.close(end.at_ms);
+            }
         }
     }
 }

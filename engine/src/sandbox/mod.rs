@@ -6,7 +6,8 @@
 //!                             v
 //!                           Live: process table with the files, and the jobs (job.rs: what the host started)
 //!                             |
-//!     boot.rs makes it; start.rs, run.rs, processes.rs, files.rs: what the API does with it; idle.rs ends it
+//!     boot.rs makes it; start.rs, run.rs, processes.rs, files.rs, log.rs: what the API does with it; idle.rs ends it;
+//!     supervise.rs starts the jobs of managed processes (managed.rs) again
 //! ```
 
 pub(crate) mod boot;
@@ -14,10 +15,13 @@ pub(crate) mod files;
 pub(crate) mod idle;
 pub(crate) mod job;
 pub(crate) mod jobs;
+pub(crate) mod log;
+pub(crate) mod managed;
 pub(crate) mod processes;
 pub(crate) mod run;
 pub(crate) mod start;
 pub(crate) mod state;
+pub(crate) mod supervise;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -28,9 +32,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use stillbox_api::{
-    AsyncSandbox, Command, CommandResult, DirectoryEntry, FileError, LifecycleError, OutputEvents, OutputResponse,
-    OutputStream, ProcessError, ProcessInfo, ProcessRef, SandboxInfo, SandboxStatus, SandboxUpdate, Signal,
-    TerminationReason, WrongStatus,
+    AsyncSandbox, Command, CommandResult, DirectoryEntry, FileError, LifecycleError, Limits, LogFilter, LogLevel,
+    LogLine, OutputEvents, OutputResponse, OutputStream, ProcessError, ProcessInfo, ProcessRef, SandboxInfo,
+    SandboxStatus, SandboxUpdate, Signal, TerminationReason, WrongStatus,
 };
 use stillbox_kernel::fs::OpenDir;
 use tracing::Instrument as _;
@@ -39,7 +43,8 @@ use crate::engine::Shared;
 use crate::process::Table;
 use crate::sandbox::idle::Idle;
 use crate::sandbox::jobs::Jobs;
-use crate::sandbox::state::Inner;
+use crate::sandbox::log::Log;
+use crate::sandbox::state::{InUse, Inner};
 use crate::wasi::files::Cwd;
 
 /// What there is of a sandbox while it runs.
@@ -47,6 +52,7 @@ pub(crate) struct Live {
     id: String,
     pub(crate) table: Arc<Table>,
     jobs: Jobs,
+    log: Arc<Log>,
     /// The environment of processes that the host starts.
     env: BTreeMap<String, String>,
     /// Where they start, and where relative paths of the API begin.
@@ -58,13 +64,16 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    /// Takes note that the sandbox was used just now.
-    fn touch(&self) {
-        self.idle.touch();
-    }
-
     fn set_idle_timeout(&self, timeout: Option<Duration>) {
         self.idle.set_timeout(timeout);
+    }
+
+    /// Changes what processes that start from now on may use, and the sandbox as a whole.
+    fn set_limits(&self, limits: &Limits) {
+        self.table.set_limits(limits.clone());
+        self.table.fs.set_quota(boot::quota_of(limits));
+        self.log.set_limit(limits.log_bytes);
+        self.log.event(LogLevel::Info, "limits changed");
     }
 
     /// Kills everything, and resolves every wait for it.
@@ -97,7 +106,7 @@ impl Sandbox {
         Arc::new(Self { engine, inner, owns })
     }
 
-    fn live(&self) -> Result<Arc<Live>, WrongStatus> {
+    fn live(&self) -> Result<InUse, WrongStatus> {
         self.inner.live()
     }
 }
@@ -184,6 +193,10 @@ impl AsyncSandbox for Sandbox {
         self.live()?.close_stdin(process)
     }
 
+    async fn restart_process(&self, process: ProcessRef<'_>) -> Result<ProcessInfo, ProcessError> {
+        self.live()?.restart_process(process).await
+    }
+
     async fn get_stdout(&self, process: ProcessRef<'_>) -> Result<OutputResponse, ProcessError> {
         self.live()?.get_output(process, Some(OutputStream::Stdout))
     }
@@ -206,6 +219,10 @@ impl AsyncSandbox for Sandbox {
 
     async fn follow_output(&self, process: ProcessRef<'_>) -> Result<OutputEvents, ProcessError> {
         self.live()?.follow_output(process, None)
+    }
+
+    async fn get_logs(&self, filter: LogFilter) -> Result<Vec<LogLine>, ProcessError> {
+        Ok(self.live()?.log.lines(&filter))
     }
 
     async fn read_file(&self, path: &str) -> Result<Bytes, FileError> {

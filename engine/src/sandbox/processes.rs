@@ -1,7 +1,6 @@
 //! What the API does with processes that run.
 
 use std::future::poll_fn;
-use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use futures::StreamExt as _;
@@ -19,12 +18,20 @@ impl Live {
 
     pub(crate) async fn wait_process(&self, process: ProcessRef<'_>) -> Result<ProcessInfo, ProcessError> {
         let job = self.jobs.find(process)?;
-        poll_fn(|cx| job.poll_end(cx)).await;
-        Ok(job.info())
+        let Some(managed) = &job.managed else {
+            poll_fn(|cx| job.poll_end(cx)).await;
+            return Ok(job.info());
+        };
+        let last = poll_fn(|cx| managed.poll_over(cx)).await;
+        Ok(last.unwrap_or(job).info())
     }
 
     pub(crate) fn kill_process(&self, process: ProcessRef<'_>) -> Result<(), ProcessError> {
-        self.jobs.find(process)?.kill();
+        let job = self.jobs.find(process)?;
+        let has_supervisor = job.managed.as_ref().is_some_and(|managed| managed.ask_to_stop());
+        if !has_supervisor {
+            job.kill();
+        }
         Ok(())
     }
 
@@ -35,8 +42,7 @@ impl Live {
         if job.end().is_some() {
             return Err(ProcessError::NotRunning { pid: job.pid() });
         }
-        let group = job.process.group.load(Ordering::Acquire);
-        self.table.signal_all(signal, |process| process.group.load(Ordering::Acquire) == group);
+        job.signal_group(signal);
         Ok(())
     }
 

@@ -27,7 +27,11 @@ impl Drop for Attached {
 impl Live {
     /// Runs a command to its end. Dropping the future kills it.
     pub(crate) async fn run(self: &Arc<Self>, command: Command) -> Result<CommandResult, ProcessError> {
-        let job = self.start(command).await?;
+        if command.restart.is_some() || command.health_check.is_some() {
+            let reason = "what is run is run once: it has neither a restart policy nor a health check";
+            return Err(ProcessError::InvalidCommand { reason: reason.into() });
+        }
+        let job = self.start_once(command).await?;
         let attached = Attached { live: self.clone(), job };
         let end = poll_fn(|cx| attached.job.poll_end(cx)).await;
         Ok(result_of(&attached.job, end))

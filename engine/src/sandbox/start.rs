@@ -3,56 +3,111 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use stillbox_api::{Command, InputMode, OutputMode, OutputStream, ProcessError, TerminalSize, Unsupported};
+use stillbox_api::{
+    Command, InputMode, LogLevel, OutputMode, OutputStream, Probe, ProcessError, TerminalSize, Unsupported,
+};
 use stillbox_kernel::Errno;
 use stillbox_kernel::fs::Device;
 use stillbox_kernel::pipe::{PipeWriter, charged_pipe};
 use stillbox_kernel::tty::{Size, Tty};
 
 use crate::offload::offload;
-use crate::process::Signals;
 use crate::process::output::Output;
 use crate::process::spawn::Spawn;
+use crate::process::{Pid, Signals};
 use crate::program::Invocation;
 use crate::program::resolve::{self, Request, ResolveError};
 use crate::sandbox::Live;
 use crate::sandbox::job::{Job, Record};
+use crate::sandbox::log::{Log, QUOTED_BYTES_MAX, quoted};
+use crate::sandbox::managed::{Managed, describe};
 use crate::wasi::fd_table::{Description, FdTable, Object};
 use crate::wasi::files::Cwd;
 use crate::wasi::processes::path_of;
 
 impl Live {
-    /// Starts a command.
+    /// Starts a command, which becomes a managed process if it asks to be one.
+    pub(crate) async fn start(self: &Arc<Self>, command: Command) -> Result<Arc<Job>, ProcessError> {
+        if !command.is_managed() {
+            return self.start_once(command).await;
+        }
+        check(&command)?;
+        let name = command.name.clone();
+        let _claim = self.jobs.claim(name.as_deref())?;
+        let output = Output::new(self.table.limits().output_bytes, &self.table.captured);
+        let managed = Managed::new(command.clone(), self.jobs.next_managed(), output, self.idle.busy());
+        let job = self.launch(command, Role::Managed(managed.clone())).await?;
+        managed.started(&job);
+        self.enter(&job);
+        self.supervise(managed, job.clone());
+        Ok(job)
+    }
+
+    fn enter(&self, job: &Arc<Job>) {
+        let finished_max = self.table.limits().finished_processes as usize;
+        self.jobs.enter(job.clone(), finished_max, &self.table.captured);
+    }
+
+    /// Starts a command that nobody supervises.
+    pub(super) async fn start_once(self: &Arc<Self>, command: Command) -> Result<Arc<Job>, ProcessError> {
+        check(&command)?;
+        let name = command.name.clone();
+        let _claim = self.jobs.claim(name.as_deref())?;
+        let job = self.launch(command, Role::Once).await?;
+        self.enter(&job);
+        Ok(job)
+    }
+
+    /// Starts a managed process again, after what the last one left running has been killed.
+    pub(super) async fn start_again(self: &Arc<Self>, managed: &Arc<Managed>) -> Result<Arc<Job>, ProcessError> {
+        if let Some(last) = managed.job() {
+            last.kill();
+        }
+        let job = self.launch(managed.command.clone(), Role::Managed(managed.clone())).await?;
+        managed.output.reopen();
+        let count = managed.restarted(&job);
+        self.jobs.replace(job.clone());
+        self.log.process_event(job.pid(), LogLevel::Info, &format!("is restart {count} of {}", managed.id));
+        Ok(job)
+    }
+
+    /// Starts the process of a command.
     ///
     /// Programs that are not compiled yet are compiled on a thread of the engine, which the caller waits for without
     /// blocking.
-    pub(crate) async fn start(self: &Arc<Self>, command: Command) -> Result<Arc<Job>, ProcessError> {
-        check(&command)?;
-        let name = command.name.clone();
-        let claim = self.jobs.claim(name.as_deref())?;
+    pub(super) async fn launch(self: &Arc<Self>, command: Command, role: Role) -> Result<Arc<Job>, ProcessError> {
+        let limits = self.table.limits();
         let cwd = self.cwd_of(&command)?;
         let env = self.env_of(&command, &cwd);
         let argument_bytes: usize =
             env.iter().chain(&command.args).chain([&command.program]).map(|arg| arg.len() + 1).sum();
-        if argument_bytes > self.table.limits.argument_bytes as usize {
+        if argument_bytes > limits.argument_bytes as usize {
             return Err(ProcessError::Limit { program: command.program, limit: "argument_bytes" });
         }
         let invocation = self.resolve(&command, env, &cwd).await?;
 
-        let output = Output::new(self.table.limits.output_bytes, &self.table.captured);
+        let (pid, log) = (self.table.allocate_pid(), role.log(&self.log));
+        let output = role.output().unwrap_or_else(|| Output::new(limits.output_bytes, &self.table.captured));
         let (stdin, writer) = self.stdin(&command)?;
-        let stdout = self.stdout(&command.stdout, &output, OutputStream::Stdout);
-        let stderr = self.stdout(&command.stderr, &output, OutputStream::Stderr);
+        let stdout = self.stdout(&command.stdout, pid, &output, OutputStream::Stdout);
+        let stderr = self.stdout(&command.stderr, pid, &output, OutputStream::Stderr);
         let stdio = on_terminal(command.terminal, [stdin, stdout, stderr]);
-        let fds = FdTable::new(self.table.limits.fds, stdio, self.root.clone());
-        let request = Spawn { invocation, fds, cwd, parent: None, signals: Signals::default() };
-        let process = self.table.spawn(request).map_err(|errno| self.spawn_error(&command.program, errno))?;
+        let fds = FdTable::new(limits.fds, stdio, self.root.clone());
+        let request = Spawn { pid, invocation, fds, cwd, parent: None, signals: Signals::default() };
+        if let Some(log) = &log {
+            log.process_event(pid, LogLevel::Info, &format!("started: {}", told(&command)));
+        }
+        let process = self.table.spawn(request).map_err(|errno| {
+            let error = self.spawn_error(&command.program, errno);
+            if let Some(log) = &log {
+                log.process_ended(pid, LogLevel::Error, &describe(&error));
+            }
+            error
+        })?;
 
-        let busy = self.idle.busy();
-        let Command { program, args, timeout, .. } = command;
-        let job = Job::new(process, Record { output, stdin: writer, name: name.clone(), command: program, args, busy });
-        self.jobs.enter(job.clone(), self.table.limits.finished_processes as usize, &self.table.captured);
-        drop(claim);
+        let Command { program, args, timeout, name, .. } = command;
+        let (busy, managed) = (self.idle.busy(), role.managed());
+        let job = Job::new(process, Record { output, stdin: writer, name, managed, command: program, args, log, busy });
         self.set_deadline(&job, timeout);
         Ok(job)
     }
@@ -96,7 +151,7 @@ impl Live {
         let path = path_of(&env).to_owned();
         let charge = resolve::charge(&self.table.kernel, args.iter().chain(&env));
         let charge = charge.map_err(|_| ProcessError::Limit { program: program.clone(), limit: "kernel_bytes" })?;
-        let bytes_max = self.table.limits.program_bytes;
+        let bytes_max = self.table.limits().program_bytes;
         let request = Request { name: program, search: Some(&path), args, env, cwd, caller: 0, bytes_max, charge };
         let runtime = &self.table.runtime;
         let located = runtime.programs.locate(&self.table.fs, request).map_err(|error| start_error(program, error))?;
@@ -117,7 +172,7 @@ impl Live {
             InputMode::Closed => (Object::Device(Device::Null), None),
             InputMode::Bytes(bytes) => (Object::Input(bytes.clone()), None),
             InputMode::Pipe => {
-                let pipe = charged_pipe(self.table.limits.pipe_bytes as usize, &self.table.pipes);
+                let pipe = charged_pipe(self.table.limits().pipe_bytes as usize, &self.table.pipes);
                 let limit = |_| ProcessError::Limit { program: command.program.clone(), limit: "kernel_bytes" };
                 let (reader, writer) = pipe.map_err(limit)?;
                 (Object::PipeReader(reader), Some(writer))
@@ -125,9 +180,9 @@ impl Live {
         })
     }
 
-    fn stdout(&self, mode: &OutputMode, output: &Arc<Output>, stream: OutputStream) -> Object {
+    fn stdout(&self, mode: &OutputMode, pid: Pid, output: &Arc<Output>, stream: OutputStream) -> Object {
         match mode {
-            OutputMode::Capture => Object::Output(output.sink(stream, self.table.clock.clone())),
+            OutputMode::Capture => Object::Output(self.log.sink(pid, output.clone(), stream)),
             OutputMode::Discard => Object::Device(Device::Null),
             OutputMode::Stream(sink) => Object::Output(sink.clone()),
         }
@@ -142,6 +197,54 @@ impl Live {
             errno => ProcessError::NotExecutable { program, source: errno.into() },
         }
     }
+}
+
+/// What a process is started as.
+pub(super) enum Role {
+    /// A job of its own.
+    Once,
+    /// One of the processes of a managed one.
+    Managed(Arc<Managed>),
+    /// A look at another one, of which nobody is told.
+    Probe,
+}
+
+impl Role {
+    fn managed(self) -> Option<Arc<Managed>> {
+        match self {
+            Self::Managed(managed) => Some(managed),
+            Self::Once | Self::Probe => None,
+        }
+    }
+
+    /// Returns the output that the process goes on with.
+    fn output(&self) -> Option<Arc<Output>> {
+        match self {
+            Self::Managed(managed) => Some(managed.output.clone()),
+            Self::Once | Self::Probe => None,
+        }
+    }
+
+    /// Returns where the life of the process is noted.
+    fn log(&self, log: &Arc<Log>) -> Option<Arc<Log>> {
+        match self {
+            Self::Once | Self::Managed(_) => Some(log.clone()),
+            Self::Probe => None,
+        }
+    }
+}
+
+/// Returns the beginning of a command as an event quotes it.
+fn told(command: &Command) -> String {
+    let mut told = quoted(&command.program).to_owned();
+    for arg in &command.args {
+        if told.len() > QUOTED_BYTES_MAX {
+            break;
+        }
+        told.push(' ');
+        told.push_str(quoted(arg));
+    }
+    quoted(&told).to_owned()
 }
 
 /// Returns the descriptions of the standard streams; with a terminal, all that are connected to anything are that.
@@ -172,11 +275,18 @@ fn check(command: &Command) -> Result<(), ProcessError> {
     {
         return invalid(format!("{name:?} can't be the name of a process: it is empty, all digits, or holds a slash"));
     }
-    if command.is_managed() {
-        let reason = "processes are not supervised yet: they are neither restarted nor probed";
-        return Err(Unsupported { operation: "a restart policy or health check", reason }.into());
+    if command.user.as_deref().is_some_and(|user| user.is_empty() || user.contains(['\0', '/']) || user.ends_with(':'))
+    {
+        return invalid("a user is a name, a number, or two numbers with a colon between".into());
     }
-    Ok(())
+    match command.health_check.as_ref().map(|check| &check.probe) {
+        Some(Probe::Exec { argv }) if argv.is_empty() => invalid("a probe runs a program, and names none".into()),
+        Some(Probe::Tcp { .. } | Probe::Http { .. }) => {
+            let reason = "sandboxes of this engine have no network; Probe::Exec runs a program inside instead";
+            Err(Unsupported { operation: "a TCP or HTTP probe", reason }.into())
+        }
+        Some(Probe::Exec { .. }) | None => Ok(()),
+    }
 }
 
 /// Says why a program could not be started.

@@ -1,17 +1,19 @@
 //! The life of a sandbox; `SandboxStatus` in the API has it drawn.
 
 use std::future::poll_fn;
+use std::ops::Deref;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use stillbox_api::{SandboxInfo, SandboxSpec, SandboxStatus, TerminationReason, WrongStatus};
+use stillbox_api::{Limits, SandboxInfo, SandboxSpec, SandboxStatus, TerminationReason, WrongStatus};
 use stillbox_kernel::wait::WaitSet;
 
 use crate::engine::Shared;
 use crate::metrics::count;
 use crate::sandbox::Live;
+use crate::sandbox::idle::Busy;
 
 /// One sandbox, from its making until it is forgotten.
 pub(crate) struct Inner {
@@ -26,11 +28,26 @@ pub(crate) struct Inner {
     changed: WaitSet,
 }
 
+/// What runs in a sandbox, in use by one call.
+pub(crate) struct InUse {
+    live: Arc<Live>,
+    _busy: Busy,
+}
+
+impl Deref for InUse {
+    type Target = Arc<Live>;
+
+    fn deref(&self) -> &Arc<Live> {
+        &self.live
+    }
+}
+
 struct State {
     status: SandboxStatus,
     name: Option<String>,
     /// What runs: there while the sandbox is usable.
     live: Option<Arc<Live>>,
+    limits: Limits,
     idle_timeout: Option<Duration>,
     auto_resume: bool,
     ended: Option<(TerminationReason, u64)>,
@@ -43,6 +60,7 @@ impl Inner {
             status: SandboxStatus::Pending,
             name: spec.name.clone(),
             live: None,
+            limits: spec.limits.clone(),
             idle_timeout: spec.idle_timeout,
             auto_resume: spec.auto_resume,
             ended: None,
@@ -69,18 +87,17 @@ impl Inner {
         Ok(())
     }
 
-    /// Returns what runs, which is used now and so isn't idle.
+    /// Returns what runs, which is not idle while the caller uses it.
     ///
     /// # Errors
     ///
     /// If the sandbox can't be used.
-    pub(crate) fn live(&self) -> Result<Arc<Live>, WrongStatus> {
+    pub(crate) fn live(&self) -> Result<InUse, WrongStatus> {
         let live = {
             let state = self.state.lock();
             state.live.clone().ok_or_else(|| self.wrong_status(state.status))?
         };
-        live.touch();
-        Ok(live)
+        Ok(InUse { _busy: live.idle.busy(), live })
     }
 
     /// Returns what runs, if it does, without counting as a use of the sandbox.
@@ -102,6 +119,15 @@ impl Inner {
 
     pub(crate) fn idle_timeout(&self) -> Option<Duration> {
         self.state.lock().idle_timeout
+    }
+
+    pub(crate) fn set_limits(&self, limits: Limits) {
+        let mut state = self.state.lock();
+        // Under the lock, so that of two changes the same one is the last for everybody.
+        if let Some(live) = &state.live {
+            live.set_limits(&limits);
+        }
+        state.limits = limits;
     }
 
     /// Changes the timeouts; what is `None` of the second stays.
@@ -169,7 +195,7 @@ impl Inner {
             image: self.spec.image.clone(),
             snapshot_id: self.spec.snapshot_id.clone(),
             runtime: "wasmtime".into(),
-            limits: self.spec.limits.clone(),
+            limits: state.limits.clone(),
             idle_timeout: state.idle_timeout,
             auto_resume: state.auto_resume,
             created_at_ms: self.created_at_ms,

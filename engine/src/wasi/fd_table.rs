@@ -175,7 +175,12 @@ impl FdTable {
         let entry = |description, preopen| Some(Entry { description, cloexec: false, preopen });
         let mut entries: Vec<_> = stdio.into_iter().map(|description| entry(description, None)).collect();
         entries.push(entry(root, Some("/")));
-        Self { entries, limit: (limit as usize).max(8) }
+        Self { entries, limit: 0 }.with_limit(limit)
+    }
+
+    /// Returns the table with another limit. What is open past it stays open.
+    pub(crate) fn with_limit(self, limit: u32) -> Self {
+        Self { limit: (limit as usize).max(8), ..self }
     }
 
     fn entry(&self, fd: u32) -> Result<&Entry, Errno> {

@@ -48,7 +48,7 @@ fn invocation(process: &Process, spawn: SpawnArgs, cwd: &Cwd) -> Result<Arc<Invo
     let path = search.as_deref().map(|path| if path.is_empty() { path_of(&env).to_owned() } else { path.to_owned() });
     let table = &process.table;
     let charge = resolve::charge(&table.kernel, args.iter().chain(&env))?;
-    let bytes_max = table.limits.program_bytes;
+    let bytes_max = table.limits().program_bytes;
     let (name, search, caller) = (name.as_str(), path.as_deref(), process.pid);
     let request = Request { name, search, args, env, cwd, caller, bytes_max, charge };
     table.runtime.programs.resolve(&table.fs, request).map_err(|error| {
@@ -75,7 +75,8 @@ pub(crate) fn spawn(
         signals.set_action(signal, if ignored { Action::Ignore } else { Action::Default })?;
     }
     let invocation = invocation(process, args, &cwd)?;
-    let request = Spawn { invocation, fds, cwd, parent: Some(process.clone()), signals };
+    let pid = process.table.allocate_pid();
+    let request = Spawn { pid, invocation, fds, cwd, parent: Some(process.clone()), signals };
     Ok(process.table.spawn(request)?.pid)
 }
 

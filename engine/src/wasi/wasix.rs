@@ -34,7 +34,7 @@ impl Guest {
         envs: GuestPtr<[GuestPtr<u8>]>,
         search: Option<GuestPtr<str>>,
     ) -> Result<SpawnArgs> {
-        let limits = &self.process.table.limits;
+        let limits = &self.process.limits;
         if name.len() > limits.path_bytes {
             return Err(Errno::Nametoolong.into());
         }
@@ -108,7 +108,7 @@ impl wasix_32v1::Wasix32v1 for Guest {
             return Err(Errno::TooBig.into());
         }
         let mut ops = Vec::with_capacity(fd_ops_len as usize);
-        let mut left = self.process.table.limits.argument_bytes;
+        let mut left = self.process.limits.argument_bytes;
         for op in fd_ops.as_array(fd_ops_len).iter() {
             ops.push(read_fd_op(memory, memory.read(op?)?, &mut left)?);
         }
@@ -197,8 +197,8 @@ impl wasix_32v1::Wasix32v1 for Guest {
     }
 
     fn fd_pipe(&mut self, _memory: &mut GuestMemory<'_>) -> Result<(types::Fd, types::Fd)> {
-        let table = &self.process.table;
-        let (reader, writer) = stillbox_kernel::pipe::charged_pipe(table.limits.pipe_bytes as usize, &table.pipes)?;
+        let pipe_bytes = self.process.limits.pipe_bytes as usize;
+        let (reader, writer) = stillbox_kernel::pipe::charged_pipe(pipe_bytes, &self.process.table.pipes)?;
         let reader = self.pipe_end(Object::PipeReader(reader))?;
         match self.pipe_end(Object::PipeWriter(writer)) {
             Ok(writer) => Ok((reader, writer)),

@@ -1,11 +1,15 @@
 //! What is promised of an engine.
 
-use futures::future::join_all;
+use std::sync::Arc;
+use std::time::Duration;
 
-use super::assert_fails;
+use bytes::Bytes;
+use futures::future::{BoxFuture, join_all};
+
+use super::{assert_fails, pause};
 use crate::{
-    AsyncSandboxExt as _, BindOutcome, Command, ConnectError, CreateError, FileError, SandboxSpec, SandboxStatus,
-    Sandboxes,
+    AsyncSandbox, AsyncSandboxExt as _, BindOutcome, Command, ConnectError, CreateError, FileError, InputMode,
+    LifecycleError, Limits, ProcessError, SandboxSpec, SandboxStatus, SandboxUpdate, Sandboxes, TerminationReason,
 };
 
 pub(super) async fn ids_and_names_connect(engine: &dyn Sandboxes) {
@@ -104,4 +108,137 @@ pub(super) async fn terminate_on_drop(engine: &dyn Sandboxes) {
     assert_eq!(guest.status().await.unwrap(), SandboxStatus::Running);
     drop(clone);
     guest.wait_until_terminated().await.unwrap();
+}
+
+pub(super) async fn update_renames(engine: &dyn Sandboxes) {
+    let named = |name: &str| SandboxUpdate { name: Some(name.into()), ..SandboxUpdate::default() };
+    let other = engine.create(SandboxSpec::named("contract-other")).await.unwrap();
+    let sandbox = engine.create(SandboxSpec::default()).await.unwrap();
+    assert_fails!(sandbox.update(named("contract-other")).await, LifecycleError::NameTaken { .. });
+    // A name promotes an ephemeral sandbox, which keeps its id.
+    let info = sandbox.update(named("contract-first")).await.unwrap();
+    assert_eq!((&*info.id, info.name.as_deref()), (sandbox.id(), Some("contract-first")));
+    sandbox.update(named("contract-first")).await.unwrap();
+    sandbox.update(named("contract-second")).await.unwrap();
+    assert!(matches!(engine.connect("contract-first").await, Err(ConnectError::NotFound { .. })));
+    assert_eq!(engine.connect("contract-second").await.unwrap().id(), sandbox.id());
+    other.terminate().await.unwrap();
+    sandbox.update(named("contract-other")).await.unwrap();
+    sandbox.terminate().await.unwrap();
+    assert_fails!(sandbox.update(named("contract-third")).await, LifecycleError::WrongStatus(_));
+    assert!(matches!(engine.connect("contract-third").await, Err(ConnectError::NotFound { .. })));
+}
+
+pub(super) async fn the_idle_end(engine: &dyn Sandboxes) {
+    let idle = || SandboxSpec::default().idle_timeout(Duration::from_millis(400));
+    let sandbox = engine.create(idle()).await.unwrap();
+    sandbox.wait_until_terminated().await.unwrap();
+    assert_eq!(sandbox.info().await.unwrap().termination_reason, Some(TerminationReason::IdleTimeout));
+
+    // A process that a call started keeps its sandbox, until it ends.
+    let busy = engine.create(idle()).await.unwrap();
+    busy.start_process(Command::new("sleep").arg("1.5")).await.unwrap();
+    let clock = engine.create(SandboxSpec::default()).await.unwrap();
+    pause(&*clock, "1").await;
+    assert_eq!(busy.status().await.unwrap(), SandboxStatus::Running);
+    busy.wait_until_terminated().await.unwrap();
+
+    // The timeout can be taken away.
+    let kept = engine.create(idle()).await.unwrap();
+    let forever = SandboxUpdate { idle_timeout: Some(None), ..SandboxUpdate::default() };
+    assert_eq!(kept.update(forever).await.unwrap().idle_timeout, None);
+    pause(&*clock, "0.8").await;
+    assert_eq!(kept.status().await.unwrap(), SandboxStatus::Running);
+    kept.terminate().await.unwrap();
+    clock.terminate().await.unwrap();
+}
+
+/// A named sandbox is suspended where an ephemeral one ends; an engine that can't do that says so.
+pub(super) async fn the_idle_with_a_name_do_not_end(engine: &dyn Sandboxes) {
+    let spec = SandboxSpec::named("contract-idle").idle_timeout(Duration::from_millis(100));
+    match engine.create(spec).await {
+        Ok(sandbox) => {
+            assert_ne!(sandbox.status_changed(SandboxStatus::Running).await.unwrap(), SandboxStatus::Terminated);
+            sandbox.terminate().await.unwrap();
+        }
+        Err(error) => {
+            assert!(matches!(error, CreateError::Unsupported(_)), "{error:?}");
+            assert!(matches!(engine.connect("contract-idle").await, Err(ConnectError::NotFound { .. })));
+        }
+    }
+}
+
+pub(super) async fn the_entry_point_is_started(engine: &dyn Sandboxes) {
+    let spec = SandboxSpec::default().entrypoint(["sh", "-c", "echo up > up.txt; sleep 60"]);
+    let sandbox = engine.create(spec).await.unwrap();
+    while sandbox.read_to_string("up.txt").await.ok().as_deref() != Some("up\n") {
+        pause(&*sandbox, "0.05").await;
+    }
+    sandbox.terminate().await.unwrap();
+
+    let spec = SandboxSpec::named("contract-entry").entrypoint(["no-such-program"]);
+    assert!(matches!(engine.create(spec).await, Err(CreateError::Entrypoint(_))));
+    assert!(matches!(engine.connect("contract-entry").await, Err(ConnectError::NotFound { .. })));
+}
+
+/// A handle can be given to any task, and one handle is as good as another.
+pub(super) async fn handles_go_anywhere(engine: &dyn Sandboxes) {
+    let sandbox = engine.create(SandboxSpec::default()).await.unwrap();
+    let pid = sandbox.start_process(Command::new("cat").stdin(InputMode::Pipe)).await.unwrap().pid;
+    let (sender, receiver) = futures::channel::oneshot::channel();
+    let other_task = async move {
+        let elsewhere: Arc<dyn AsyncSandbox> = receiver.await.unwrap();
+        elsewhere.write_stdin(pid.into(), "hello\n".into()).await.unwrap();
+        elsewhere.close_stdin(pid.into()).await.unwrap();
+    };
+    let other_task: BoxFuture<'static, ()> = Box::pin(other_task);
+    assert!(sender.send(engine.connect(sandbox.id()).await.unwrap()).is_ok());
+    other_task.await;
+    sandbox.wait_process(pid.into()).await.unwrap();
+    assert_eq!(sandbox.get_stdout(pid.into()).await.unwrap().lines, ["hello"]);
+    sandbox.terminate().await.unwrap();
+}
+
+/// A path means the same to a program and to the API, and processes start where the specification says.
+pub(super) async fn paths_begin_at_one_root(engine: &dyn Sandboxes) {
+    let sandbox = engine.create(SandboxSpec::default().working_dir("/work/place")).await.unwrap();
+    assert_eq!(sandbox.run(Command::new("pwd")).await.unwrap().stdout, "/work/place");
+    sandbox.write("/data/file", "found").await.unwrap();
+    assert_eq!(sandbox.run(Command::new("cat").arg("/data/file")).await.unwrap().stdout, "found");
+    assert!(sandbox.run(Command::shell("echo relative > file")).await.unwrap().success());
+    assert_eq!(sandbox.read_to_string("/work/place/file").await.unwrap(), "relative\n");
+    sandbox.terminate().await.unwrap();
+}
+
+pub(super) async fn files_are_limited(engine: &dyn Sandboxes) {
+    let limits = Limits { file_bytes: 1 << 20, ..Limits::default() };
+    let sandbox = engine.create(SandboxSpec::default().limits(limits.clone())).await.unwrap();
+    let content = Bytes::from(vec![b'x'; 600_000]);
+    sandbox.write_file("fits", content.clone()).await.unwrap();
+    assert_fails!(sandbox.write_file("too-much", content.clone()).await, FileError::NoSpace { .. });
+    // A program is told so, and goes on.
+    let result = sandbox.run(Command::shell("seq 1 1000000 > much || echo full")).await.unwrap();
+    assert_eq!((result.exit_code, &*result.stdout), (0, "full"));
+    sandbox.delete_file("much").await.unwrap();
+
+    let more = SandboxUpdate { limits: Some(Limits { file_bytes: 4 << 20, ..limits }), ..SandboxUpdate::default() };
+    sandbox.update(more).await.unwrap();
+    sandbox.write_file("too-much", content).await.unwrap();
+    sandbox.terminate().await.unwrap();
+}
+
+pub(super) async fn processes_are_limited(engine: &dyn Sandboxes) {
+    let limits = Limits { processes: 2, argument_bytes: 20_000, ..Limits::default() };
+    let sandbox = engine.create(SandboxSpec::default().limits(limits)).await.unwrap();
+    let long = Command::new("true").arg("x".repeat(30_000));
+    assert_fails!(sandbox.run(long).await, ProcessError::Limit { limit: "argument_bytes", .. });
+
+    let sleep = || Command::new("sleep").arg("60");
+    let first = sandbox.start_process(sleep()).await.unwrap();
+    sandbox.start_process(sleep()).await.unwrap();
+    assert_fails!(sandbox.start_process(sleep()).await, ProcessError::Limit { limit: "processes", .. });
+    sandbox.kill_process((&first).into()).await.unwrap();
+    sandbox.wait_process((&first).into()).await.unwrap();
+    sandbox.start_process(sleep()).await.unwrap();
+    sandbox.terminate().await.unwrap();
 }

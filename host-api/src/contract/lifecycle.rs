@@ -1,10 +1,13 @@
 //! What is promised of a sandbox's life.
 
+use std::time::Duration;
+
 use futures::StreamExt as _;
 
 use super::assert_fails;
 use crate::{
-    AsyncSandbox, AsyncSandboxExt as _, Command, FileError, LifecycleError, ProcessError, SandboxStatus, SandboxUpdate,
+    AsyncSandbox, AsyncSandboxExt as _, Command, FileError, InputMode, LifecycleError, Limits, LogFilter, ProcessError,
+    SandboxStatus, SandboxUpdate, TerminationReason,
 };
 
 pub(super) async fn running_from_the_start(sandbox: &dyn AsyncSandbox) {
@@ -21,8 +24,10 @@ pub(super) async fn terminate_resolves_what_is_in_progress(sandbox: &dyn AsyncSa
     let mut events = sandbox.follow_output(pid).await.unwrap();
     assert_eq!(events.next().await.unwrap().unwrap().line, "ready");
     let terminate = async {
-        // Something runs by then, whichever is polled first.
-        let _ = sandbox.run(Command::new("true")).await;
+        // What is run is there by then, whichever is polled first and however long a start takes.
+        while sandbox.list_processes().await.unwrap().iter().all(|process| process.command != "sleep") {
+            let _ = sandbox.run(Command::new("true")).await;
+        }
         sandbox.terminate().await
     };
     let sleep = sandbox.run(Command::new("sleep").arg("60"));
@@ -44,10 +49,14 @@ pub(super) async fn terminated_is_final(sandbox: &dyn AsyncSandbox) {
     let info = sandbox.info().await.unwrap();
     assert_eq!(info.status, SandboxStatus::Terminated);
     assert!(info.terminated_at_ms.unwrap() >= info.created_at_ms);
+    assert_eq!(info.termination_reason, Some(TerminationReason::Requested));
 
     assert_fails!(sandbox.run(Command::new("true")).await, ProcessError::WrongStatus(_));
     assert_fails!(sandbox.start_process(Command::new("true")).await, ProcessError::WrongStatus(_));
     assert_fails!(sandbox.list_processes().await, ProcessError::WrongStatus(_));
+    assert_fails!(sandbox.get_process(1.into()).await, ProcessError::WrongStatus(_));
+    assert_fails!(sandbox.restart_process(1.into()).await, ProcessError::WrongStatus(_));
+    assert_fails!(sandbox.get_logs(LogFilter::default()).await, ProcessError::WrongStatus(_));
     assert_fails!(sandbox.read_file("x").await, FileError::WrongStatus(_));
     assert_fails!(sandbox.write("x", "y").await, FileError::WrongStatus(_));
     assert_fails!(sandbox.list_directory("/").await, FileError::WrongStatus(_));
@@ -66,4 +75,43 @@ pub(super) async fn status_changes_are_told(sandbox: &dyn AsyncSandbox) {
     assert_eq!(changed.unwrap(), SandboxStatus::Terminated);
     over.unwrap();
     terminated.unwrap();
+}
+
+pub(super) async fn new_limits_are_for_new_processes(sandbox: &dyn AsyncSandbox) {
+    let running = sandbox.start_process(Command::shell("read line; seq 1 2000").stdin(InputMode::Pipe)).await.unwrap();
+    let limits = Limits { output_bytes: 2048, ..sandbox.info().await.unwrap().limits };
+    let update = SandboxUpdate { limits: Some(limits.clone()), ..SandboxUpdate::default() };
+    assert_eq!(sandbox.update(update).await.unwrap().limits, limits);
+    assert_eq!(sandbox.info().await.unwrap().limits, limits);
+
+    let result = sandbox.run(Command::new("seq").args(["1", "2000"])).await.unwrap();
+    assert!(result.stdout_bytes.len() <= 2048 && result.stdout_missed_bytes > 0, "{}", result.stdout_bytes.len());
+    sandbox.write_stdin((&running).into(), "go\n".into()).await.unwrap();
+    sandbox.wait_process((&running).into()).await.unwrap();
+    assert_eq!(sandbox.get_stdout((&running).into()).await.unwrap().line_count(), 2000);
+
+    let limits = Limits { wall_time: Some(Duration::from_millis(200)), ..limits };
+    sandbox.update(SandboxUpdate { limits: Some(limits), ..SandboxUpdate::default() }).await.unwrap();
+    // The end that a limit brings about is no timeout, as the command had none.
+    let result = sandbox.run(Command::new("sleep").arg("60")).await.unwrap();
+    assert_eq!((result.signal(), result.timed_out()), (Some(9), false));
+}
+
+pub(super) async fn an_update_is_checked(sandbox: &dyn AsyncSandbox) {
+    let before = sandbox.info().await.unwrap();
+    assert_eq!(sandbox.update(SandboxUpdate::default()).await.unwrap(), before);
+    for name in ["", "Upper", "17"] {
+        let update = SandboxUpdate { name: Some(name.into()), ..SandboxUpdate::default() };
+        assert_fails!(sandbox.update(update).await, LifecycleError::InvalidUpdate { .. });
+    }
+    let update = SandboxUpdate { auto_resume: Some(false), ..SandboxUpdate::default() };
+    assert_fails!(sandbox.update(update).await, LifecycleError::InvalidUpdate { .. });
+    assert_eq!(sandbox.info().await.unwrap(), before);
+}
+
+/// Only a sandbox with a name can be suspended.
+pub(super) async fn the_ephemeral_are_not_suspended(sandbox: &dyn AsyncSandbox) {
+    let refused = sandbox.suspend().await;
+    assert!(matches!(refused, Err(LifecycleError::Ephemeral { .. } | LifecycleError::Unsupported(_))), "{refused:?}");
+    assert_eq!(sandbox.status().await.unwrap(), SandboxStatus::Running);
 }

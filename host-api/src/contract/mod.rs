@@ -28,6 +28,8 @@
 mod engine;
 mod files;
 mod lifecycle;
+mod logs;
+mod managed;
 mod output;
 mod process;
 mod run;
@@ -55,16 +57,27 @@ macro_rules! sandbox_contract {
                 dropping_kills;
             process: start_and_wait finished_ones_are_listed unknown_is_not_found names_address_and_are_unique
                 kill_is_signal_9 kill_reaches_the_tree kill_reaches_a_busy_loop signals_by_default_end
-                signals_can_be_trapped signal_errors;
+                signals_can_be_trapped signals_reach_the_group signals_never_escalate signal_errors
+                stop_and_continue kill_reaches_orphans kill_of_the_ended_reaches_what_it_left users_are_accepted
+                a_timeout_is_told;
+            managed: a_name_a_policy_or_a_check_makes_it_managed a_failure_restarts_under_the_same_name
+                the_condition_decides the_pause_doubles backing_off_can_be_cut_short kill_asks_first_and_is_final
+                kill_insists_after_the_grace kill_reaches_what_outlives_the_process restart_works_in_every_state
+                restart_errors a_restart_kills_what_was_left probes_tell_health the_unhealthy_are_restarted
+                slow_and_missing_probes_fail network_probes_work_or_are_refused run_refuses_to_manage
+                terminate_ends_supervision;
             stdin: closed_reads_the_end bytes_then_the_end pipe_until_closed pipe_back_pressure pipe_without_reader
                 not_a_pipe;
             output: both_in_order_of_arrival discarded_is_empty sink_gets_bytes failing_sink_is_a_broken_pipe
                 follow_replays_then_ends_at_exit follow_is_live followers_are_independent
-                slow_follower_is_told_what_it_missed follow_ends_at_kill;
+                slow_follower_is_told_what_it_missed follow_ends_at_kill an_unended_line_counts each_stream_alone;
+            logs: what_processes_write_and_what_happens_to_them filters
+                a_last_line_counts_when_its_process_is_over what_is_discarded_is_not_logged the_log_is_bounded;
             files: write_then_read write_makes_directories_and_replaces read_errors dotdot_is_refused invalid_paths
                 relative_paths_are_those_of_programs delete list_order list_errors upload large_content;
             lifecycle: running_from_the_start terminate_resolves_what_is_in_progress terminated_is_final
-                status_changes_are_told;
+                status_changes_are_told new_limits_are_for_new_processes an_update_is_checked
+                the_ephemeral_are_not_suspended;
         }
     };
 }
@@ -76,7 +89,9 @@ macro_rules! engine_contract {
         $callback! {
             engine: ids_and_names_connect names_are_unique_and_freed ill_formed_specs_are_refused
                 get_or_create_creates_once list_has_the_terminated sandboxes_are_apart env_of_the_spec
-                terminate_on_drop;
+                terminate_on_drop update_renames the_idle_end the_idle_with_a_name_do_not_end
+                the_entry_point_is_started handles_go_anywhere paths_begin_at_one_root files_are_limited
+                processes_are_limited;
         }
     };
 }

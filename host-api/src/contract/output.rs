@@ -136,3 +136,29 @@ pub(super) async fn follow_ends_at_kill(sandbox: &dyn AsyncSandbox) {
     sandbox.kill_process(pid).await.unwrap();
     assert!(events.next().await.is_none());
 }
+
+pub(super) async fn an_unended_line_counts(sandbox: &dyn AsyncSandbox) {
+    let script = "echo whole; echo -n part; read rest; echo \" $rest\"";
+    let command = Command::shell(script).stdin(InputMode::Pipe);
+    let pid = sandbox.start_process(command).await.unwrap().pid.into();
+    let mut events = sandbox.follow_stdout(pid).await.unwrap();
+    while sandbox.get_stdout(pid).await.unwrap().bytes.len() < 10 {
+        super::pause(sandbox, "0.05").await;
+    }
+    assert_eq!(sandbox.get_stdout(pid).await.unwrap().lines, ["whole", "part"]);
+    sandbox.write_stdin(pid, "of it\n".into()).await.unwrap();
+    // A follower gets whole lines only.
+    assert_eq!(events.next().await.unwrap().unwrap().line, "whole");
+    assert_eq!(events.next().await.unwrap().unwrap().line, "part of it");
+    assert!(events.next().await.is_none());
+}
+
+pub(super) async fn each_stream_alone(sandbox: &dyn AsyncSandbox) {
+    let pid = sandbox.start_process(Command::shell("echo out; echo err >&2")).await.unwrap().pid.into();
+    assert_eq!(lines(sandbox.follow_stderr(pid).await.unwrap()).await, ["err"]);
+    assert_eq!(lines(sandbox.follow_stdout(pid).await.unwrap()).await, ["out"]);
+    let both = sandbox.follow_output(pid).await.unwrap().map(|event| event.unwrap().stream);
+    let mut both: Vec<_> = both.collect().await;
+    both.sort();
+    assert_eq!(both, [OutputStream::Stdout, OutputStream::Stderr]);
+}

@@ -110,3 +110,83 @@ pub(super) async fn signal_errors(sandbox: &dyn AsyncSandbox) {
     sandbox.wait_process(process.pid.into()).await.unwrap();
     assert_fails!(sandbox.send_signal(process.pid.into(), 15).await, ProcessError::NotRunning { .. });
 }
+
+/// A signal goes to the whole group, and does what the programs make of it.
+pub(super) async fn signals_reach_the_group(sandbox: &dyn AsyncSandbox) {
+    let process = sandbox.start_process(Command::shell(LATE)).await.unwrap();
+    pause(sandbox, "0.3").await;
+    sandbox.send_signal(process.pid.into(), 15).await.unwrap();
+    let ended = sandbox.wait_process(process.pid.into()).await.unwrap();
+    assert_eq!(ended.status, ProcessStatus::Signaled(15));
+    assert_late_never_comes(sandbox).await;
+}
+
+pub(super) async fn signals_never_escalate(sandbox: &dyn AsyncSandbox) {
+    let process = sandbox.start_process(Command::shell("trap '' TERM; echo ready; sleep 60")).await.unwrap();
+    let mut lines = sandbox.follow_stdout(process.pid.into()).await.unwrap();
+    assert_eq!(lines.next().await.unwrap().unwrap().line, "ready");
+    sandbox.send_signal(process.pid.into(), 15).await.unwrap();
+    pause(sandbox, "0.5").await;
+    assert!(sandbox.get_process(process.pid.into()).await.unwrap().status.is_running());
+    sandbox.kill_process(process.pid.into()).await.unwrap();
+}
+
+pub(super) async fn stop_and_continue(sandbox: &dyn AsyncSandbox) {
+    let script = "while :; do echo tick; sleep 0.02; done";
+    let pid = sandbox.start_process(Command::shell(script)).await.unwrap().pid.into();
+    let mut lines = sandbox.follow_stdout(pid).await.unwrap();
+    lines.next().await.unwrap().unwrap();
+    sandbox.send_signal(pid, 19).await.unwrap();
+    pause(sandbox, "0.3").await;
+    let count = || async { sandbox.get_stdout(pid).await.unwrap().line_count() };
+    let stopped = count().await;
+    pause(sandbox, "0.3").await;
+    assert_eq!(count().await, stopped, "a stopped process writes");
+    // It is stopped, and has not ended.
+    assert!(sandbox.get_process(pid).await.unwrap().status.is_running());
+    sandbox.send_signal(pid, 18).await.unwrap();
+    while count().await == stopped {
+        pause(sandbox, "0.05").await;
+    }
+    // A stopped process is killed like any other.
+    sandbox.send_signal(pid, 19).await.unwrap();
+    sandbox.kill_process(pid).await.unwrap();
+    assert_eq!(sandbox.wait_process(pid).await.unwrap().status, ProcessStatus::Signaled(9));
+}
+
+/// An orphan is nobody's child any more, and still the process's descendant.
+pub(super) async fn kill_reaches_orphans(sandbox: &dyn AsyncSandbox) {
+    let script = "sh -c '(sleep 1.2; echo late > late.txt) &'; echo ready; sleep 60";
+    let process = sandbox.start_process(Command::shell(script)).await.unwrap();
+    let mut lines = sandbox.follow_stdout(process.pid.into()).await.unwrap();
+    assert_eq!(lines.next().await.unwrap().unwrap().line, "ready");
+    sandbox.kill_process(process.pid.into()).await.unwrap();
+    assert_late_never_comes(sandbox).await;
+}
+
+pub(super) async fn kill_of_the_ended_reaches_what_it_left(sandbox: &dyn AsyncSandbox) {
+    let script = "(sleep 1.2; echo late > late.txt) & exit 4";
+    let process = sandbox.start_process(Command::shell(script)).await.unwrap();
+    sandbox.wait_process(process.pid.into()).await.unwrap();
+    sandbox.kill_process(process.pid.into()).await.unwrap();
+    assert_late_never_comes(sandbox).await;
+    // How it ended is not changed by that.
+    assert_eq!(sandbox.get_process(process.pid.into()).await.unwrap().status, ProcessStatus::Exited(4));
+}
+
+/// An engine with one user takes any that could be one.
+pub(super) async fn users_are_accepted(sandbox: &dyn AsyncSandbox) {
+    for user in ["root", "somebody", "1000", "1000:1000"] {
+        assert!(sandbox.run(Command::new("true").user(user)).await.unwrap().success(), "{user}");
+    }
+    for user in ["", "a/b", "1000:"] {
+        assert_fails!(sandbox.run(Command::new("true").user(user)).await, ProcessError::InvalidCommand { .. });
+    }
+}
+
+pub(super) async fn a_timeout_is_told(sandbox: &dyn AsyncSandbox) {
+    let command = Command::new("sleep").arg("60").timeout(std::time::Duration::from_millis(200));
+    let process = sandbox.start_process(command).await.unwrap();
+    let ended = sandbox.wait_process(process.pid.into()).await.unwrap();
+    assert_eq!((ended.status, ended.timed_out), (ProcessStatus::Signaled(9), true));
+}

@@ -25,6 +25,7 @@ pub(super) async fn pipe_until_closed(sandbox: &dyn AsyncSandbox) {
     sandbox.write_stdin(pid, "one\n".into()).await.unwrap();
     sandbox.write_stdin(pid, "two".into()).await.unwrap();
     sandbox.close_stdin(pid).await.unwrap();
+    assert!(!sandbox.get_process(pid).await.unwrap().stdin_writable);
     assert_fails!(sandbox.write_stdin(pid, "three".into()).await, ProcessError::StdinNotWritable { .. });
     assert_fails!(sandbox.close_stdin(pid).await, ProcessError::StdinNotWritable { .. });
 

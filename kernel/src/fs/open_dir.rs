@@ -101,7 +101,7 @@ impl OpenDir {
             let parent = state.tree.directory(at)?.parent;
             let name = state.tree.directory(parent)?.name_of(at).ok_or(Errno::Noent)?;
             len += name.len() + 1;
-            if len >= pin.shared.quota.path_bytes {
+            if len >= pin.shared.quota.get().path_bytes {
                 return Err(Errno::Nametoolong);
             }
             names.push(name);
