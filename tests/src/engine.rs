@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use stillbox::{Engine, Image};
+use stillbox::{Command, Engine, Image, SandboxSpec};
 use tokio::runtime::Runtime;
 
 /// The image that has the probes beside the standard programs.
@@ -23,8 +23,20 @@ pub fn engine() -> &'static Engine {
         image.file("/bin/probes", probes.bytes, 0o755).expect("the probes fit into an image");
         let image = image.finish().expect("the image of the probes can be made");
         let builder = Engine::builder().cache_dir(output_dir().join("cache")).image(PROBES, image);
-        builder.build().expect("the engine starts")
+        let engine = builder.build().expect("the engine starts");
+        compile_programs(&engine);
+        engine
     })
+}
+
+/// Compiles the standard programs, so that no test's time, and no command's, goes by with that.
+fn compile_programs(engine: &Engine) {
+    let engine = stillbox::blocking::Engine::from(engine.clone());
+    let sandbox = engine.create(SandboxSpec::default()).expect("a sandbox can be made");
+    for program in ["true", "false", "sh", "ls", "grep", "tar", "jq", "env"] {
+        // What it answers is none of this one's concern.
+        let _ = sandbox.run(Command::new(program).arg("--help"));
+    }
 }
 
 /// Returns the directory under `target` where the tests keep what they make.
@@ -49,6 +61,7 @@ pub fn test<T>(body: impl Future<Output = T>) -> T {
 /// If the test does, or takes longer.
 #[track_caller]
 pub fn test_within<T>(longest: Duration, body: impl Future<Output = T>) -> T {
+    engine();
     // One runtime for all, because what a test leaves running may belong to the engine.
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     let runtime = RUNTIME.get_or_init(|| Runtime::new().expect("the runtime of the tests starts"));

@@ -39,7 +39,7 @@ pub(super) struct State {
     idle_timeout: Option<Duration>,
     used: Instant,
     auto_resume: bool,
-    entries: Vec<Arc<Entry>>,
+    pub(super) entries: Vec<Arc<Entry>>,
     ended: Option<(TerminationReason, u64)>,
     tasks: Vec<AbortHandle>,
 }
