@@ -1,7 +1,7 @@
 //! One engine for all tests, and the runtime that they wait on.
 
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Once, OnceLock};
 use std::time::Duration;
 
 use stillbox::{Command, Engine, Image, SandboxSpec};
@@ -22,21 +22,34 @@ pub fn engine() -> &'static Engine {
         let mut image = Image::standard().expect("the standard image can be made").extend();
         image.file("/bin/probes", probes.bytes, 0o755).expect("the probes fit into an image");
         let image = image.finish().expect("the image of the probes can be made");
-        let builder = Engine::builder().cache_dir(output_dir().join("cache")).image(PROBES, image);
-        let engine = builder.build().expect("the engine starts");
-        compile_programs(&engine);
-        engine
+        let builder = Engine::builder().cache_dir(cache_dir()).image(PROBES, image);
+        builder.build().expect("the engine starts")
     })
 }
 
-/// Compiles the standard programs, so that no test's time, and no command's, goes by with that.
-fn compile_programs(engine: &Engine) {
-    let engine = stillbox::blocking::Engine::from(engine.clone());
-    let sandbox = engine.create(SandboxSpec::default()).expect("a sandbox can be made");
-    for program in ["true", "false", "sh", "ls", "grep", "tar", "jq", "env"] {
-        // What it answers is none of this one's concern.
-        let _ = sandbox.run(Command::new(program).arg("--help"));
-    }
+/// The variable that tells a test in a process of its own that the programs are compiled.
+pub(crate) const COMPILED: &str = "STILLBOX_TESTS_COMPILED";
+
+/// Compiles the standard programs, once, so that no test's time, and no command's, goes by with that. An engine of its own
+/// does it, so that the tests' has done nothing yet.
+pub(crate) fn compile_programs() {
+    static DONE: Once = Once::new();
+    DONE.call_once(|| {
+        if std::env::var_os(COMPILED).is_some() {
+            return;
+        }
+        let engine = Engine::builder().cache_dir(cache_dir()).build().expect("the engine starts");
+        let sandbox = stillbox::blocking::Engine::from(engine).create(SandboxSpec::default());
+        let sandbox = sandbox.expect("a sandbox can be made");
+        for program in ["true", "false", "sh", "ls", "grep", "tar", "jq", "env"] {
+            // What it answers is none of this one's concern.
+            let _ = sandbox.run(Command::new(program).arg("--help"));
+        }
+    });
+}
+
+fn cache_dir() -> PathBuf {
+    output_dir().join("cache")
 }
 
 /// Returns the directory under `target` where the tests keep what they make.
@@ -61,7 +74,7 @@ pub fn test<T>(body: impl Future<Output = T>) -> T {
 /// If the test does, or takes longer.
 #[track_caller]
 pub fn test_within<T>(longest: Duration, body: impl Future<Output = T>) -> T {
-    engine();
+    compile_programs();
     // One runtime for all, because what a test leaves running may belong to the engine.
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     let runtime = RUNTIME.get_or_init(|| Runtime::new().expect("the runtime of the tests starts"));

@@ -105,7 +105,7 @@ struct Session {
 /// What comes after a command.
 enum Next {
     Prompt(Prompt),
-    Ended(ProcessInfo),
+    Ended(Box<ProcessInfo>),
 }
 
 impl Session {
@@ -144,7 +144,7 @@ impl Session {
                     self.screen.begin_line()?;
                     return Ok(Next::Prompt(prompt));
                 }
-                ended = self.sandbox.wait_process(self.pid.into()) => return Ok(Next::Ended(ended?)),
+                ended = self.sandbox.wait_process(self.pid.into()) => return Ok(Next::Ended(Box::new(ended?))),
                 signal = self.signals.next() => {
                     let again = signal == SIGINT && std::mem::replace(&mut interrupted, true);
                     self.goes_on |= again;
