@@ -136,14 +136,14 @@ pub struct ProcessInfo {
     /// When it ended, in milliseconds since the Unix epoch.
     pub ended_at_ms: Option<u64>,
     /// How it is supervised, if it is managed.
-    pub managed: Option<ManagedInfo>,
+    pub managed: Option<Box<ManagedInfo>>,
 }
 
 impl ProcessInfo {
     /// Returns whether the process has ended and won't be started again by a supervisor.
     pub fn is_over(&self) -> bool {
         let is_supervised = |managed: &ManagedInfo| managed.status != ManagedStatus::Stopped;
-        !self.status.is_running() && !self.managed.as_ref().is_some_and(is_supervised)
+        !self.status.is_running() && !self.managed.as_deref().is_some_and(is_supervised)
     }
 }
 

@@ -204,7 +204,7 @@ impl Job {
             args: self.args.clone(),
             started_at_ms: self.started_at_ms(),
             ended_at_ms: end.map(|end| end.at_ms),
-            managed: self.managed.as_ref().map(|managed| managed.info(end.is_none())),
+            managed: self.managed.as_ref().map(|managed| Box::new(managed.info(end.is_none()))),
         }
     }
 }

@@ -30,7 +30,7 @@ fn check() -> HealthCheck {
 }
 
 fn managed(info: &ProcessInfo) -> &ManagedInfo {
-    info.managed.as_ref().expect("the process is managed")
+    info.managed.as_deref().expect("the process is managed")
 }
 
 /// Asks about a process again and again until it is as it should be.

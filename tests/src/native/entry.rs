@@ -113,7 +113,7 @@ impl Entry {
             args: self.command.args.clone(),
             started_at_ms: job.started_at_ms,
             ended_at_ms: end.map(|end| end.at_ms),
-            managed: self.managed.as_ref().map(|managed| self.managed_info(managed, end.is_none())),
+            managed: self.managed.as_ref().map(|managed| Box::new(self.managed_info(managed, end.is_none()))),
         }
     }
 

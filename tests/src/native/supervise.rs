@@ -98,12 +98,17 @@ impl Supervisor {
                 self.entry.restarted(self.managed(), job);
                 self.managed().state().is_stopping = false;
                 self.managed().is_over.send_replace(false);
-                wanted.map(|wanted| wanted.send(Ok(self.entry.info())));
+                if let Some(wanted) = wanted {
+                    // Who waits may have gone.
+                    let _ = wanted.send(Ok(self.entry.info()));
+                }
                 None
             }
             Err(error) => {
                 self.managed().state().last_error = Some(error.to_string());
-                wanted.map(|wanted| wanted.send(Err(error)));
+                if let Some(wanted) = wanted {
+                    let _ = wanted.send(Err(error));
+                }
                 Some(Cause::Status(NOT_STARTED))
             }
         }
