@@ -168,14 +168,15 @@ pub(super) async fn kill_insists_after_the_grace(sandbox: &dyn AsyncSandbox) {
 }
 
 pub(super) async fn kill_reaches_what_outlives_the_process(sandbox: &dyn AsyncSandbox) {
-    let script = "(trap '' TERM; sleep 1.2; echo late > late.txt) & echo ready; sleep 60";
+    let script = "(trap '' TERM; echo ready; while [ ! -e go ]; do sleep 0.05; done; echo late > late.txt) & sleep 60";
     let command = Command::shell(script).name("parent").stop_grace(Duration::from_millis(300));
     sandbox.start_process(command).await.unwrap();
     let mut events = sandbox.follow_stdout("parent".into()).await.unwrap();
     assert_eq!(events.next().await.unwrap().unwrap().line, "ready");
-    pause(sandbox, "0.1").await;
     sandbox.kill_process("parent".into()).await.unwrap();
     sandbox.wait_process("parent".into()).await.unwrap();
+    // The grace is over by then.
+    pause(sandbox, "1.5").await;
     assert_late_never_comes(sandbox).await;
 }
 
@@ -215,7 +216,8 @@ pub(super) async fn restart_errors(sandbox: &dyn AsyncSandbox) {
 
 pub(super) async fn a_restart_kills_what_was_left(sandbox: &dyn AsyncSandbox) {
     // The second one stays without a child, so that only the first one's could make the file.
-    let script = "if [ -e second ]; then sleep 60; fi; : > second; (sleep 1.2; echo late > late.txt) & exit 3";
+    let script = "if [ -e second ]; then sleep 60; fi; : > second; \
+                  (while [ ! -e go ]; do sleep 0.05; done; echo late > late.txt) & exit 3";
     let command = Command::shell(script).name("parent").restart(policy(RestartCondition::OnFailure));
     sandbox.start_process(command).await.unwrap();
     until(sandbox, "parent".into(), |info| managed(info).restart_count == 1).await;

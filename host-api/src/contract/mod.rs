@@ -38,7 +38,7 @@ mod stdin;
 use futures::StreamExt as _;
 use futures::future::{BoxFuture, Either, select};
 
-use crate::{AsyncSandbox, Command, FileError, OutputEvents, Sandboxes};
+use crate::{AsyncSandbox, AsyncSandboxExt as _, Command, FileError, OutputEvents, Sandboxes};
 
 /// A test of one sandbox, which it gets fresh and may leave in any state.
 pub type SandboxTest = for<'a> fn(&'a dyn AsyncSandbox) -> BoxFuture<'a, ()>;
@@ -163,14 +163,15 @@ async fn within<T>(sandbox: &dyn AsyncSandbox, seconds: &str, future: impl Futur
     }
 }
 
-/// Asserts that nothing alive in the sandbox makes the file that [`LATE`] makes.
+/// Asserts that nothing alive in the sandbox waits to make the file that [`LATE`] makes.
 async fn assert_late_never_comes(sandbox: &dyn AsyncSandbox) {
-    pause(sandbox, "1.5").await;
+    sandbox.write("go", "").await.unwrap();
+    pause(sandbox, "0.5").await;
     assert_fails!(sandbox.read_file("late.txt").await, FileError::NotFound { .. });
 }
 
-/// A script with a grandchild that makes a file after a second, unless it is killed.
-const LATE: &str = "(sleep 1; echo late > late.txt) & sleep 60";
+/// A script with a child that makes a file when it is told to, unless it is killed before that.
+const LATE: &str = "(while [ ! -e go ]; do sleep 0.05; done; echo late > late.txt) & echo ready; sleep 60";
 
 /// Follows to the end, and returns the lines.
 async fn lines(events: OutputEvents) -> Vec<String> {

@@ -156,7 +156,7 @@ pub(super) async fn stop_and_continue(sandbox: &dyn AsyncSandbox) {
 
 /// An orphan is nobody's child any more, and still the process's descendant.
 pub(super) async fn kill_reaches_orphans(sandbox: &dyn AsyncSandbox) {
-    let script = "sh -c '(sleep 1.2; echo late > late.txt) &'; echo ready; sleep 60";
+    let script = "sh -c '(while [ ! -e go ]; do sleep 0.05; done; echo late > late.txt) &'; echo ready; sleep 60";
     let process = sandbox.start_process(Command::shell(script)).await.unwrap();
     let mut lines = sandbox.follow_stdout(process.pid.into()).await.unwrap();
     assert_eq!(lines.next().await.unwrap().unwrap().line, "ready");
@@ -165,7 +165,7 @@ pub(super) async fn kill_reaches_orphans(sandbox: &dyn AsyncSandbox) {
 }
 
 pub(super) async fn kill_of_the_ended_reaches_what_it_left(sandbox: &dyn AsyncSandbox) {
-    let script = "(sleep 1.2; echo late > late.txt) & exit 4";
+    let script = "(while [ ! -e go ]; do sleep 0.05; done; echo late > late.txt) & exit 4";
     let process = sandbox.start_process(Command::shell(script)).await.unwrap();
     sandbox.wait_process(process.pid.into()).await.unwrap();
     sandbox.kill_process(process.pid.into()).await.unwrap();

@@ -117,7 +117,7 @@ fn kill_reaches_what_detached_itself() {
     test(async {
         let native = NativeEngine::default().create(SandboxSpec::default()).await.unwrap();
         for sandbox in [&*sandbox().await, &*native] {
-            let script = "sh -c 'setsid sh -c \"sleep 1.2; echo late > late.txt\" &'; echo ready; sleep 60";
+            let script = "sh -c 'setsid sh -c \"while [ ! -e go ]; do sleep 0.05; done; echo late > late.txt\" &'; echo ready; sleep 60";
             let started = sandbox.start_process(Command::shell(script)).await.unwrap();
             while sandbox.get_stdout((&started).into()).await.unwrap().lines.is_empty() {
                 tokio::time::sleep(std::time::Duration::from_millis(10)).await;
@@ -127,7 +127,8 @@ fn kill_reaches_what_detached_itself() {
             sandbox.kill_process((&started).into()).await.unwrap();
             let ended = sandbox.wait_process((&started).into()).await.unwrap();
             assert_eq!(ended.status, ProcessStatus::Signaled(9));
-            tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+            sandbox.write_file("go", "".into()).await.unwrap();
+            tokio::time::sleep(std::time::Duration::from_millis(500)).await;
             assert!(sandbox.read_file("late.txt").await.is_err());
         }
     });
