@@ -53,12 +53,16 @@ impl Jobs {
         Ok(Claim { jobs: self, name })
     }
 
-    /// Enters a job, and forgets the oldest ended ones: those beyond `finished_max`, and others as long as little is left
-    /// of what all of them may capture.
-    pub(crate) fn enter(&self, job: Arc<Job>, finished_max: usize, captured: &Account) {
+    /// Enters a job.
+    pub(crate) fn enter(&self, job: Arc<Job>) {
+        self.by_pid.lock().insert(job.pid(), job);
+    }
+
+    /// Forgets the oldest ended jobs: those beyond `finished_max`, and others as long as little is left of what all jobs
+    /// may capture.
+    pub(crate) fn make_room(&self, finished_max: usize, captured: &Account) {
         let is_scarce = || captured.used() > captured.limit() / 4 * 3;
         let mut by_pid = self.by_pid.lock();
-        by_pid.insert(job.pid(), job);
         if by_pid.len() <= finished_max && !is_scarce() {
             return;
         }

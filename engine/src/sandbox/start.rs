@@ -36,16 +36,18 @@ impl Live {
         let _claim = self.jobs.claim(name.as_deref())?;
         let output = Output::new(self.table.limits().output_bytes, &self.table.captured);
         let managed = Managed::new(command.clone(), self.jobs.next_managed(), output, self.idle.busy());
+        self.make_room();
         let job = self.launch(command, Role::Managed(managed.clone())).await?;
         managed.started(&job);
-        self.enter(&job);
+        self.jobs.enter(job.clone());
         self.supervise(managed, job.clone());
         Ok(job)
     }
 
-    fn enter(&self, job: &Arc<Job>) {
+    /// Forgets ended jobs in favour of one that is about to start, which may write as soon as it has.
+    fn make_room(&self) {
         let finished_max = self.table.limits().finished_processes as usize;
-        self.jobs.enter(job.clone(), finished_max, &self.table.captured);
+        self.jobs.make_room(finished_max, &self.table.captured);
     }
 
     /// Starts a command that nobody supervises.
@@ -53,8 +55,9 @@ impl Live {
         check(&command)?;
         let name = command.name.clone();
         let _claim = self.jobs.claim(name.as_deref())?;
+        self.make_room();
         let job = self.launch(command, Role::Once).await?;
-        self.enter(&job);
+        self.jobs.enter(job.clone());
         Ok(job)
     }
 
