@@ -158,7 +158,9 @@ fn send(child: &Child, signal: &str) {
 
 #[test]
 fn an_interrupt_is_delivered_and_a_second_one_kills() {
-    let (mut child, mut stdout) = ready(&["run", "sh", "-c", "trap 'echo caught; exit 5' INT; echo ready; sleep 100"]);
+    // What is ready is the child: a shell that is about to start one would wait for it first, as any shell does.
+    let script = r#"trap 'echo caught; exit 5' INT; sh -c "echo ready; exec sleep 100""#;
+    let (mut child, mut stdout) = ready(&["run", "sh", "-c", script]);
     send(&child, "-INT");
     let mut rest = String::new();
     stdout.read_to_string(&mut rest).unwrap();
