@@ -8,6 +8,7 @@ use crate::process::{Departure, Stop};
 wiggle::from_witx!({
     witx: [
         "witx/wasi_snapshot_preview1.witx",
+        "witx/wasi_unstable.witx",
         "witx/wasix_32v1.witx",
         "witx/stillbox_v1.witx",
     ],

@@ -1,4 +1,4 @@
-//! Linking: every function of the three namespaces, and stubs for the rest of theirs.
+//! Linking: every function of the namespaces, and stubs for the rest of theirs.
 
 use stillbox_kernel::Errno;
 use wasmtime::{AsContextMut as _, Caller, Extern, ExternType, ImportType, Linker, Memory, Val, ValType};
@@ -32,10 +32,10 @@ macro_rules! link {
 }
 
 /// The namespaces that a guest may know more of than there is: what is missing in them answers "not implemented".
-const KNOWN: [&str; 4] = ["wasi_snapshot_preview1", "wasix_32v1", "wasix_64v1", "stillbox_v1"];
+const KNOWN: [&str; 5] = ["wasi_snapshot_preview1", "wasi_unstable", "wasix_32v1", "wasix_64v1", "stillbox_v1"];
 
 /// The functions that may wait for something, or send the caller a signal: signals are attended to before they return.
-const BLOCKING: [(&str, &str); 13] = [
+pub(crate) const BLOCKING: [(&str, &str); 20] = [
     ("wasi_snapshot_preview1", "fd_read"),
     ("wasi_snapshot_preview1", "fd_write"),
     ("wasi_snapshot_preview1", "poll_oneoff"),
@@ -44,6 +44,13 @@ const BLOCKING: [(&str, &str); 13] = [
     ("wasi_snapshot_preview1", "sock_accept"),
     ("wasi_snapshot_preview1", "sock_recv"),
     ("wasi_snapshot_preview1", "sock_send"),
+    ("wasi_unstable", "fd_read"),
+    ("wasi_unstable", "fd_write"),
+    ("wasi_unstable", "poll_oneoff"),
+    ("wasi_unstable", "proc_raise"),
+    ("wasi_unstable", "sched_yield"),
+    ("wasi_unstable", "sock_recv"),
+    ("wasi_unstable", "sock_send"),
     ("wasix_32v1", "proc_join"),
     ("wasix_32v1", "proc_signal"),
     ("wasix_32v1", "proc_spawn3"),
@@ -146,6 +153,16 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
         sock_send(a: i32, b: i32, c: i32, d: i32, e: i32) -> i32;
         sock_shutdown(a: i32, b: i32) -> i32;
     }
+    linker.alias_module("wasi_snapshot_preview1", "wasi_unstable")?;
+    linker.allow_shadowing(true);
+    link! {
+        linker, wasi_unstable:
+        fd_filestat_get(a: i32, b: i32) -> i32;
+        fd_seek(a: i32, b: i64, c: i32, d: i32) -> i32;
+        path_filestat_get(a: i32, b: i32, c: i32, d: i32, e: i32) -> i32;
+        poll_oneoff(a: i32, b: i32, c: i32, d: i32) -> i32;
+    }
+    linker.allow_shadowing(false);
     link! {
         linker, wasix_32v1:
         proc_spawn3(a: i32, b: i32, c: i32, d: i32, e: i32, f: i32, g: i32, h: i32, i: i32, j: i32, k: i32, l: i32, m: i32, n: i32) -> i32;
@@ -207,8 +224,11 @@ pub(crate) fn stub_if_missing(linker: &mut Linker<Guest>, import: &ImportType<'_
         results.clone_from_slice(&answers);
         Ok(())
     };
-    // A function that is there already refuses to be replaced, which is just what is wanted.
+    // A function that is there already refuses to be replaced, which is just what is wanted; but for one that some
+    // programs know with other parameters, from before preview1 had it.
+    linker.allow_shadowing(name == "sock_accept" && ty.params().len() != 3);
     let _ = linker.func_new(module, name, ty, stub);
+    linker.allow_shadowing(false);
     Ok(())
 }
 

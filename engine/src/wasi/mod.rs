@@ -16,6 +16,7 @@ pub(crate) mod processes;
 mod rights;
 mod stillbox;
 pub(crate) mod streams;
+mod unstable;
 mod wasix;
 
-pub(crate) use link::{add_to_linker, is_blocking, stub_if_missing};
+pub(crate) use link::{BLOCKING, add_to_linker, is_blocking, stub_if_missing};

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use stillbox_kernel::Errno;
 use stillbox_kernel::pipe::Readiness;
-use wiggle::{GuestMemory, GuestPtr};
+use wiggle::{GuestMemory, GuestPtr, GuestType};
 
 use crate::process::{Process, Stop};
 use crate::wasi::abi::{self, types};
@@ -34,10 +34,10 @@ struct Subscription {
 }
 
 /// Waits until at least one subscription is ready, writes an event for each that is, and returns how many those are.
-pub(crate) fn poll_oneoff(
+pub(crate) fn poll_oneoff<S: GuestType + Into<types::Subscription>>(
     process: &Process,
     memory: &mut GuestMemory<'_>,
-    subscriptions: GuestPtr<types::Subscription>,
+    subscriptions: GuestPtr<S>,
     events: GuestPtr<types::Event>,
     count: u32,
 ) -> abi::Result<u32> {
@@ -47,7 +47,7 @@ pub(crate) fn poll_oneoff(
     let _charge = process.table.kernel.charge(u64::from(count) * size_of::<Subscription>() as u64)?;
     let mut waits = Vec::with_capacity(count as usize);
     for subscription in subscriptions.as_array(count).iter() {
-        waits.push(subscribe(process, memory.read(subscription?)?));
+        waits.push(subscribe(process, memory.read(subscription?)?.into()));
     }
     let ready = wait(process, &waits)?;
 
