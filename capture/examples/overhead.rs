@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use stillbox_capture::Analysis;
+use stillbox_capture::{Analysis, Site};
 use wasmtime::{Config, Engine, Instance, Module, Store};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -149,7 +149,6 @@ fn run(module: &Module, argument: i32) -> Result<Duration> {
 /// Prints what becomes of a program, and what its continuations take.
 fn program(path: &str) -> Result<()> {
     const BLOCKING: [&str; 5] = ["fd_read", "fd_write", "poll_oneoff", "proc_join", "sock_recv"];
-    const SITES: usize = 40;
     let engine = Engine::new(config().parallel_compilation(false))?;
     let wasm = std::fs::read(path)?;
     let (before, began) = (cpu_time()?, Instant::now());
@@ -177,9 +176,35 @@ fn program(path: &str) -> Result<()> {
         time.as_secs_f64() / plain_time.as_secs_f64()
     );
     let sites = analysis.sites()?;
-    let (mut made, mut compiled, mut bytes, mut code, mut count) = (Duration::ZERO, Duration::ZERO, 0, 0, 0);
+    continuations("sites", &analysis, &engine, &spread(&sites))?;
+    let mut loops = analysis.loops()?;
+    loops.sort_unstable_by_key(|one| std::cmp::Reverse(one.operators));
+    println!("  {} sites, of which {} are loops", sites.len(), loops.len());
+    for least in [100_000, 30_000, 10_000, 3000, 1000, 300] {
+        let larger = loops.partition_point(|one| one.operators >= least);
+        let large: Vec<_> = loops.drain(..larger).collect();
+        let operators: usize = large.iter().map(|one| one.operators).sum();
+        let sample: Vec<Site> = large.iter().map(|one| one.site).collect();
+        let what = format!("{larger} loops of at least {least} operators, {operators} in all,");
+        continuations(&what, &analysis, &engine, &spread(&sample))?;
+    }
+    Ok(())
+}
+
+/// Returns some of many, evenly spread.
+fn spread(sites: &[Site]) -> Vec<Site> {
+    const SITES: usize = 40;
+    sites.iter().step_by(sites.len().div_ceil(SITES).max(1)).copied().collect()
+}
+
+/// Prints what some continuations take.
+fn continuations(what: &str, analysis: &Analysis, engine: &Engine, sites: &[Site]) -> Result<()> {
+    if sites.is_empty() {
+        return Ok(());
+    }
+    let (mut made, mut compiled, mut bytes, mut code) = (Duration::ZERO, Duration::ZERO, 0, 0);
     let mut longest = Duration::ZERO;
-    for site in sites.iter().step_by(sites.len().div_ceil(SITES).max(1)) {
+    for site in sites {
         let before = cpu_time()?;
         let continuation = analysis.continuation(*site)?;
         let between = cpu_time()?;
@@ -189,15 +214,14 @@ fn program(path: &str) -> Result<()> {
         compiled += time;
         longest = longest.max(time);
         bytes += continuation.len();
-        count += 1;
     }
+    let count = sites.len();
     println!(
-        "  {} sites; of {count}, a continuation has {} bytes and {} of code; made in {:.1?}, compiled in {:.1?}, at most {longest:.1?}",
-        sites.len(),
-        bytes / count as usize,
-        code / count as usize,
-        made / count,
-        compiled / count
+        "  {what}: of {count}, one has {} bytes and {} of code; made in {:.1?}, compiled in {:.1?}, at most {longest:.1?}",
+        bytes / count,
+        code / count,
+        made / count as u32,
+        compiled / count as u32
     );
     Ok(())
 }

@@ -25,9 +25,6 @@ use wasmparser::Operator;
 
 use crate::analyze::{Analysis, Site};
 use crate::emit::{Emitter, Target};
-use crate::frame::Layout;
-use crate::function::Function;
-use crate::liveness::WORK_MAX;
 use crate::rewrite::{control_memory, references_table};
 use crate::sections::Sections;
 use crate::value::{RefKind, Value};
@@ -55,47 +52,6 @@ impl Analysis {
         sections.exports.export(names::CONTINUE, ExportKind::Func, own);
         sections.push_body(own, &body);
         Ok(sections.finish())
-    }
-
-    /// Returns the function that a site is in, and the site's number there.
-    fn function_with(&self, site: Site) -> Result<(Function<'_>, u32), CaptureError> {
-        let index = self.function_of(site)?;
-        if !self.may_suspend(index) {
-            return Err(CaptureError::NoSuchSite(site));
-        }
-        let function = Function::of(self, index, &mut { WORK_MAX })?;
-        match function.sites.binary_search_by_key(&site, |state| state.number) {
-            Ok(local) => Ok((function, local as u32)),
-            Err(_) => Err(CaptureError::NoSuchSite(site)),
-        }
-    }
-
-    /// Returns how many references there are in the frames of a site: to functions, to values of the host, to exceptions.
-    ///
-    /// A stack's references are numbered by kind from its innermost frame on, so this tells which function holds one.
-    ///
-    /// # Errors
-    ///
-    /// Fails if there is no such site.
-    pub fn references(&self, site: Site) -> Result<[usize; 3], CaptureError> {
-        let (function, local) = self.function_with(site)?;
-        let mut counts = [0; 3];
-        Layout::of(&function, local)?.references().for_each(|kind| counts[kind as usize] += 1);
-        Ok(counts)
-    }
-
-    /// Returns the sites of the module that can be reached.
-    ///
-    /// # Errors
-    ///
-    /// Fails if a function is larger than a captured one may be.
-    pub fn sites(&self) -> Result<Vec<Site>, CaptureError> {
-        let mut sites = Vec::new();
-        for index in self.module.defined().filter(|index| self.may_suspend(*index)) {
-            let function = Function::of(self, index, &mut { WORK_MAX })?;
-            sites.extend(function.sites.iter().map(|site| site.number));
-        }
-        Ok(sites)
     }
 }
 

@@ -101,6 +101,11 @@ impl<'a> Function<'a> {
         Ok(function)
     }
 
+    /// Reads a defined function, but for the locals that are live at its sites.
+    pub(crate) fn outline(analysis: &'a Analysis, index: u32) -> Result<Self, CaptureError> {
+        build::build(analysis, index)
+    }
+
     /// Returns the module's number of one of the function's sites.
     pub(crate) fn number(&self, site: u32) -> Site {
         self.sites[site as usize].number

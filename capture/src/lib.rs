@@ -92,6 +92,7 @@ mod polling;
 mod prepare;
 mod rewrite;
 mod sections;
+mod sites;
 mod value;
 
 pub use analyze::{Analysis, Site};
@@ -99,6 +100,7 @@ pub use error::CaptureError;
 pub use frame::{CONTROL_PAGES, Frame, FrameError, frames};
 pub use names::SAFEPOINT;
 pub use polling::polling;
+pub use sites::Loop;
 
 /// The version of what a module is rewritten to: of the names it exports, of the numbers of its sites, and of its frames.
 ///

@@ -51,3 +51,10 @@ pub(crate) fn wasmtime_config(memories: Arc<Memories>) -> Config {
         .wasm_extended_const(true);
     config
 }
+
+/// Returns the configuration of an engine that compiles for others, on one thread at a time.
+pub(crate) fn compiler_config() -> Config {
+    let mut config = wasmtime_config(Arc::default());
+    config.parallel_compilation(false);
+    config
+}

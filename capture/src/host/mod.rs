@@ -14,6 +14,7 @@
 //! ```
 
 mod activation;
+mod continuations;
 mod control;
 mod error;
 mod exports;
@@ -22,9 +23,9 @@ mod resume;
 mod state;
 
 pub use activation::{Activation, Reference};
+pub use continuations::{CompiledContinuations, ContinuationSource, compile_continuations};
 pub use control::ControlWord;
 pub use error::HostError;
 pub use exports::Exports;
 pub use guest::{Guest, Outcome, Unwinder};
-pub use resume::{CompiledContinuations, ContinuationSource, compile_continuations};
 pub use state::{SavedReference, SavedStack, SavedValue, State};

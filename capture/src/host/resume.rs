@@ -1,82 +1,10 @@
 //! Bringing a stack back.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use wasmtime::{AsContextMut, Extern, Func, Instance, Ref, RefType, StoreContextMut, Table, TableType, WasmResults};
 
-use parking_lot::Mutex;
-use wasmtime::{
-    AsContextMut, Engine, Extern, Func, Instance, Module, Ref, RefType, StoreContextMut, Table, TableType, WasmResults,
-};
-
+use super::continuations::{ContinuationSource, loop_site};
 use super::{Activation, Guest, HostError, Outcome};
-use crate::{Analysis, FrameError, Site, frames, names};
-
-/// Where compiled continuations come from.
-///
-/// A continuation depends on the program and the site alone, so it can be kept for as long as the program's code is,
-/// wherever that is kept.
-pub trait ContinuationSource {
-    /// Returns the compiled continuation of a site, as [`Analysis::continuation`] makes it.
-    ///
-    /// # Errors
-    ///
-    /// Fails if it can't be made.
-    fn continuation(&self, site: Site) -> Result<Module, HostError>;
-}
-
-/// Continuations that are compiled when they are first asked for, and then kept.
-pub struct CompiledContinuations {
-    engine: Engine,
-    analysis: Arc<Analysis>,
-    modules: Mutex<HashMap<Site, Module>>,
-}
-
-impl CompiledContinuations {
-    /// Makes an empty store of continuations of the program that `analysis` is of.
-    pub fn new(engine: Engine, analysis: Arc<Analysis>) -> Self {
-        Self { engine, analysis, modules: Mutex::default() }
-    }
-}
-
-impl ContinuationSource for CompiledContinuations {
-    fn continuation(&self, site: Site) -> Result<Module, HostError> {
-        if let Some(module) = self.modules.lock().get(&site) {
-            return Ok(module.clone());
-        }
-        let wasm = self.analysis.continuation(site).map_err(|source| HostError::Continuation { site, source })?;
-        let module = Module::new(&self.engine, wasm)?;
-        self.modules.lock().insert(site, module.clone());
-        Ok(module)
-    }
-}
-
-/// Asks `source` for all the continuations that a stack needs, and returns how many they are.
-///
-/// This needs no guest, and can be done in the background when a stack was saved: then it can be resumed at once wherever
-/// the source's continuations are at hand.
-///
-/// # Errors
-///
-/// Fails if the bytes are no frames, or a continuation can't be made.
-pub fn compile_continuations(stack: &[u8], source: &dyn ContinuationSource) -> Result<usize, HostError> {
-    let mut known = HashSet::new();
-    let mut open: Vec<Site> = frames(stack)?.iter().map(|frame| frame.site).collect();
-    while let Some(site) = open.pop() {
-        if known.insert(site) {
-            let module = source.continuation(site)?;
-            let loops = module.imports().filter(|import| import.module() == names::LOOP);
-            for import in loops {
-                open.push(loop_site(import.name())?);
-            }
-        }
-    }
-    Ok(known.len())
-}
-
-/// Returns the site that an imported continuation of a loop is of.
-fn loop_site(name: &str) -> Result<Site, HostError> {
-    name.parse().map(Site).map_err(|_| HostError::Import(name.to_owned()))
-}
+use crate::{FrameError, Site, frames, names};
 
 impl Guest {
     /// Goes on with a suspended stack, in this instance or in another one of the same module in the same state.

@@ -30,7 +30,11 @@ struct Kept(Mutex<HashMap<Site, Module>>);
 impl ContinuationSource for Kept {
     fn continuation(&self, site: Site) -> Result<Module, HostError> {
         let missing = HostError::Continuation { site, source: CaptureError::NoSuchSite(site) };
-        self.0.lock().get(&site).cloned().ok_or(missing)
+        self.held(site).ok_or(missing)
+    }
+
+    fn held(&self, site: Site) -> Option<Module> {
+        self.0.lock().get(&site).cloned()
     }
 }
 
@@ -42,6 +46,10 @@ impl ContinuationSource for Keeping<'_> {
         let module = self.0.continuations.continuation(site)?;
         self.1.0.lock().insert(site, module.clone());
         Ok(module)
+    }
+
+    fn held(&self, site: Site) -> Option<Module> {
+        self.1.held(site)
     }
 }
 
@@ -59,7 +67,7 @@ fn what_was_compiled_ahead_is_all_that_a_stack_needs() {
         suspended += 1;
         let stack = guest.take(&mut store).expect("a stack");
         let keeping = Keeping(&program, Kept(Mutex::default()));
-        let compiled = compile_continuations(&stack.frames, &keeping).expect("continuations");
+        let compiled = compile_continuations([stack.frames.as_slice()], &keeping).expect("continuations");
         assert!(compiled >= frames(&stack.frames).expect("frames").len());
         let saved = guest.save_stack(&mut store, &stack).expect("a stack that can be saved");
         let state = guest.state(&mut store).expect("a state that can be saved");

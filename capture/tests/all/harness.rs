@@ -98,6 +98,10 @@ impl ContinuationSource for Continuations {
         *self.1.lock().entry(site.0).or_default() += 1;
         self.0.continuation(site)
     }
+
+    fn held(&self, site: stillbox_capture::Site) -> Option<Module> {
+        self.0.held(site)
+    }
 }
 
 impl Continuations {

@@ -11,12 +11,14 @@ use std::time::SystemTime;
 
 use wasmtime::{Engine, Module};
 
-/// How much the directory may hold, in bytes. Guests can write programs, and each is kept.
-const BYTES_MAX: u64 = 4 << 30;
+use super::Digest;
+use crate::wasi;
 
-/// A directory of compiled programs, one file for each digest.
+/// A directory of compiled code, one file for each piece, which has a name.
 pub(super) struct Disk {
     dir: PathBuf,
+    /// How much the directory may hold, in bytes: guests can write programs, and each is kept.
+    bytes_max: u64,
     /// How much this engine has stored since the directory was last looked through.
     stored_bytes: AtomicU64,
 }
@@ -24,26 +26,33 @@ pub(super) struct Disk {
 impl Disk {
     /// Opens the part of `dir` that belongs to code of this engine's kind, making it if needed. A directory that can't
     /// be had costs time and nothing else, so that is a warning.
-    pub(super) fn open(dir: PathBuf, engine: &Engine) -> Option<Self> {
+    pub(super) fn open(dir: &Path, engine: &Engine, bytes_max: u64) -> Option<Self> {
         let mut hasher = std::hash::DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
         stillbox_capture::VERSION.hash(&mut hasher);
+        // How a program is rewritten depends on what may block.
+        wasi::BLOCKING.hash(&mut hasher);
         let dir = dir.join(format!("{:016x}", hasher.finish()));
         match create_private(&dir) {
             Ok(()) => {
-                trim(&dir, BYTES_MAX);
-                Some(Self { dir, stored_bytes: AtomicU64::new(0) })
+                trim(&dir, bytes_max);
+                Some(Self { dir, bytes_max, stored_bytes: AtomicU64::new(0) })
             }
             Err(error) => {
-                tracing::warn!(dir = %dir.display(), %error, "compiled programs are not kept on disk");
+                tracing::warn!(dir = %dir.display(), %error, "compiled code is not kept on disk");
                 None
             }
         }
     }
 
-    /// Returns the compiled module of a digest. A file that can't be read as one counts as absent.
-    pub(super) fn load(&self, engine: &Engine, digest: &[u8; 32]) -> Option<Module> {
-        let path = self.path(digest);
+    /// Returns whether there is code of this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.path(name).exists()
+    }
+
+    /// Returns the compiled module of this name. A file that can't be read as one counts as absent.
+    pub(super) fn load(&self, engine: &Engine, name: &str) -> Option<Module> {
+        let path = self.path(name);
         if !path.exists() {
             return None;
         }
@@ -55,46 +64,52 @@ impl Disk {
                 Some(module)
             }
             Err(error) => {
-                tracing::warn!(path = %path.display(), %error, "a compiled program could not be loaded");
+                tracing::warn!(path = %path.display(), %error, "compiled code could not be loaded");
                 None
             }
         }
     }
 
-    /// Keeps a compiled module. The file appears whole or not at all.
-    pub(super) fn store(&self, module: &Module, digest: &[u8; 32]) {
-        let written = module.serialize().map_err(std::io::Error::other).and_then(|code| {
-            let mut file = tempfile::NamedTempFile::new_in(&self.dir)?;
-            file.write_all(&code)?;
-            file.persist(self.path(digest)).map_err(|error| error.error)?;
-            // Others may use the directory too, so what there is in it is only known from looking.
-            let stored = self.stored_bytes.fetch_add(code.len() as u64, Ordering::Relaxed) + code.len() as u64;
-            if stored > BYTES_MAX / 8 {
-                self.stored_bytes.store(0, Ordering::Relaxed);
-                trim(&self.dir, BYTES_MAX);
-            }
-            Ok(())
-        });
-        if let Err(error) = written {
-            tracing::warn!(dir = %self.dir.display(), %error, "a compiled program could not be kept");
+    /// Keeps a compiled module, as the runtime serializes it. The file appears whole or not at all.
+    pub(super) fn store(&self, code: &[u8], name: &str) {
+        if let Err(error) = self.write(code, name) {
+            tracing::warn!(dir = %self.dir.display(), %error, "compiled code could not be kept");
         }
     }
 
-    fn path(&self, digest: &[u8; 32]) -> PathBuf {
-        self.dir.join(format!("{}.cwasm", blake3::Hash::from_bytes(*digest).to_hex()))
+    fn write(&self, code: &[u8], name: &str) -> std::io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(&self.dir)?;
+        file.write_all(code)?;
+        file.persist(self.path(name)).map_err(|error| error.error)?;
+        // Others may use the directory too, so what there is in it is only known from looking.
+        let stored = self.stored_bytes.fetch_add(code.len() as u64, Ordering::Relaxed) + code.len() as u64;
+        if stored > self.bytes_max / 8 {
+            self.stored_bytes.store(0, Ordering::Relaxed);
+            trim(&self.dir, self.bytes_max);
+        }
+        Ok(())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(format!("{name}.cwasm"))
     }
 }
 
-/// Takes note that a program was used, so that it is among the last to go.
+/// Returns the name of a program's code.
+pub(super) fn name_of(digest: &Digest) -> String {
+    blake3::Hash::from_bytes(*digest).to_string()
+}
+
+/// Takes note that a file was used, so that it is among the last to go.
 fn touch(path: &Path) {
     let touched = std::fs::File::open(path).and_then(|file| file.set_modified(SystemTime::now()));
     if let Err(error) = touched {
-        tracing::debug!(path = %path.display(), %error, "the use of a compiled program could not be noted");
+        tracing::debug!(path = %path.display(), %error, "the use of compiled code could not be noted");
     }
 }
 
 /// Removes what was used longest ago, if there is more than `bytes_max`, until a quarter of that is free again. Whoever has
-/// a removed program mapped keeps it.
+/// a removed file mapped keeps it.
 fn trim(dir: &Path, bytes_max: u64) {
     let Ok(entries) = std::fs::read_dir(dir) else { return };
     let mut files: Vec<(SystemTime, u64, PathBuf)> = entries

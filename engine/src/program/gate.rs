@@ -4,6 +4,7 @@ use parking_lot::{Condvar, Mutex};
 
 /// Lets so many threads through at a time.
 pub(super) struct Gate {
+    turns: usize,
     free: Mutex<usize>,
     freed: Condvar,
 }
@@ -14,7 +15,12 @@ pub(super) struct Turn<'a>(&'a Gate);
 impl Gate {
     /// Returns a gate with this many turns.
     pub(super) fn new(turns: usize) -> Self {
-        Self { free: Mutex::new(turns), freed: Condvar::new() }
+        Self { turns, free: Mutex::new(turns), freed: Condvar::new() }
+    }
+
+    /// Waits until nobody has a turn.
+    pub(super) fn wait_until_free(&self) {
+        self.freed.wait_while(&mut self.free.lock(), |free| *free < self.turns);
     }
 
     /// Waits for a turn, which lasts until it is dropped.
@@ -29,6 +35,6 @@ impl Gate {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         *self.0.free.lock() += 1;
-        self.0.freed.notify_one();
+        self.0.freed.notify_all();
     }
 }

@@ -5,7 +5,9 @@
 
 pub(crate) mod resolve;
 
+mod ahead;
 mod cache;
+mod continuations;
 mod data;
 mod gate;
 mod recent;
@@ -17,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
-use stillbox_capture::host::{CompiledContinuations, Exports, HostError};
+use stillbox_capture::host::{Exports, HostError};
 use stillbox_capture::{Analysis, CaptureError};
 use stillbox_kernel::Errno;
 use wasmtime::{Engine, Instance, InstancePre, Linker, Module, Store};
@@ -26,9 +28,11 @@ use crate::memory::{self, Image};
 use crate::metrics::{Counters, count};
 use crate::process::Guest;
 use crate::wasi;
+use ahead::Ahead;
 use gate::Gate;
 use recent::{Entry, Recent};
 
+pub(crate) use continuations::Continuations;
 pub(crate) use resolve::Invocation;
 
 /// The size of the memory in which each instance of a captured program has its control word and saves its stack, in bytes.
@@ -41,10 +45,13 @@ pub(crate) struct Program {
     images: Vec<Option<Arc<Image>>>,
     /// Where the parts of its state are.
     pub(crate) exports: Arc<Exports>,
-    /// The module that it was compiled from, without its data: what a suspended stack is understood by.
-    wasm: Arc<[u8]>,
-    continuations: OnceLock<Result<CompiledContinuations, Arc<CaptureError>>>,
+    continuations: Arc<Continuations>,
 }
+
+/// Why a program can't be captured: it runs, and can be stopped, but what is on its stack stays there.
+#[derive(Debug, thiserror::Error)]
+#[error("the program can't be captured")]
+pub(crate) struct NotCapturable(#[source] CaptureError);
 
 impl Program {
     /// Makes an instance of the program.
@@ -56,17 +63,13 @@ impl Program {
         memory::with_images(&self.images, || self.instance_pre.instantiate(store))
     }
 
-    /// Returns what brings a suspended stack of the program back. The module is analyzed when this is first asked for.
+    /// Returns what brings a suspended stack of the program back.
     ///
     /// # Errors
     ///
-    /// Why the program can't be captured.
-    pub(crate) fn continuations(&self) -> Result<&CompiledContinuations, Arc<CaptureError>> {
-        let made = self.continuations.get_or_init(|| {
-            let analysis = Analysis::new(self.wasm.clone(), wasi::is_blocking)?;
-            Ok(CompiledContinuations::new(self.instance_pre.module().engine().clone(), Arc::new(analysis)))
-        });
-        made.as_ref().map_err(Arc::clone)
+    /// Why the program can't be captured. Finding that out anew takes as long as analyzing the program.
+    pub(crate) fn capture(&self) -> Result<&Continuations, NotCapturable> {
+        if self.exports.is_capturable() { Ok(&self.continuations) } else { Err(self.continuations.why_not()) }
     }
 }
 
@@ -121,13 +124,15 @@ pub(crate) struct Programs {
     linker: Linker<Guest>,
     counters: Arc<Counters>,
     disk: Option<cache::Disk>,
+    continuations: Arc<continuations::Store>,
+    ahead: Ahead,
     by_content: Mutex<HashMap<u64, (Digest, Slot)>>,
     by_digest: Mutex<Recent<Digest, OnceLock<Compiled>>>,
     /// The digests of contents that an image brought along, so that they need no hashing.
     known: Mutex<HashMap<u64, Digest>>,
     /// The time by which uses are ordered: how many contents have been asked for that were not ready.
     now: AtomicU64,
-    compilers: Gate,
+    compilers: Arc<Gate>,
 }
 
 /// How many contents are remembered before those not in use are forgotten.
@@ -135,6 +140,9 @@ const CONTENTS_MAX: usize = 4096;
 
 /// How much compiled code is held in memory, in bytes: some tens of large interpreters. Programs that run hold their own.
 const CODE_BYTES_MAX: u64 = 512 << 20;
+
+/// How much compiled code the directory may hold, in bytes.
+const DISK_BYTES_MAX: u64 = 4 << 30;
 
 /// What holding any program costs beside its code, in bytes, and what holding the reason costs that a file is none.
 const ENTRY_BYTES: u64 = 16 << 10;
@@ -150,8 +158,12 @@ impl Programs {
         cache_dir: Option<PathBuf>,
         counters: Arc<Counters>,
     ) -> Self {
-        let disk = cache_dir.and_then(|dir| cache::Disk::open(dir, &engine));
+        let cache_dir = cache_dir.as_deref();
+        let compilers = Arc::new(Gate::new(COMPILERS_MAX));
+        let disk = cache_dir.and_then(|dir| cache::Disk::open(dir, &engine, DISK_BYTES_MAX));
         Self {
+            continuations: Arc::new(continuations::Store::new(engine.clone(), cache_dir)),
+            ahead: Ahead::new(compilers.clone()),
             engine,
             linker,
             counters,
@@ -160,7 +172,7 @@ impl Programs {
             by_digest: Mutex::new(Recent::new(CODE_BYTES_MAX)),
             known: Mutex::default(),
             now: AtomicU64::new(0),
-            compilers: Gate::new(COMPILERS_MAX),
+            compilers,
         }
     }
 
@@ -214,7 +226,8 @@ impl Programs {
         check_header(bytes)?;
         let (wasm, images) = data::split(bytes)?;
         let wasm: Arc<[u8]> = wasm.into();
-        let module = match self.disk.as_ref().and_then(|disk| disk.load(&self.engine, digest)) {
+        let name = cache::name_of(digest);
+        let module = match self.disk.as_ref().and_then(|disk| disk.load(&self.engine, &name)) {
             Some(module) => {
                 count(&self.counters.programs_loaded);
                 module
@@ -228,7 +241,8 @@ impl Programs {
                 count(&self.counters.programs_compiled);
                 tracing::info!(bytes = bytes.len(), elapsed = ?started.elapsed(), "compiled a program");
                 if let Some(disk) = &self.disk {
-                    disk.store(&module, digest);
+                    let code = module.serialize().map_err(|error| ProgramError::Invalid(first_line(&error)))?;
+                    disk.store(&code, &name);
                 }
                 module
             }
@@ -236,7 +250,11 @@ impl Programs {
         let invalid = |error: HostError| ProgramError::Invalid(error.to_string());
         let exports = Arc::new(Exports::of(&module).map_err(invalid)?);
         let instance_pre = self.link(&module)?;
-        Ok(Program { instance_pre, images, exports, wasm, continuations: OnceLock::new() })
+        let continuations = Arc::new(Continuations::new(self.continuations.clone(), *digest, wasm));
+        if exports.is_capturable() {
+            self.ahead.compile(&continuations);
+        }
+        Ok(Program { instance_pre, images, exports, continuations })
     }
 
     fn link(&self, module: &Module) -> Result<InstancePre<Guest>, ProgramError> {

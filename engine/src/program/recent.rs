@@ -59,6 +59,13 @@ impl<K: Copy + Eq + Hash, V: Default> Recent<K, V> {
         entry.clone()
     }
 
+    /// Returns the value of a key, if there is one.
+    pub(super) fn get(&self, key: K, now: u64) -> Option<Arc<Entry<V>>> {
+        let entry = self.entries.get(&key)?;
+        entry.touch(now);
+        Some(entry.clone())
+    }
+
     /// Forgets what was used longest ago, if all of it weighs too much, until a quarter is free again. Returns whether it
     /// did.
     pub(super) fn trim(&mut self) -> bool {
