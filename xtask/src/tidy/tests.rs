@@ -15,7 +15,7 @@ fn check(path: &str, text: &str) -> String {
 fn finds_a_crate_that_knows_too_much() {
     assert_eq!(
         check("cli/src/main.rs", "use wasmtime::Engine;"),
-        "cli/src/main.rs:1: `wasmtime::`: only the engine knows the runtime"
+        "cli/src/main.rs:1: `wasmtime::`: only the engine and what it captures programs with know the runtime"
     );
     assert_eq!(check("engine/src/lib.rs", "use wasmtime::Engine;"), "");
     assert_eq!(check("cli/src/main.rs", "// wasmtime::Engine is not used here."), "");
