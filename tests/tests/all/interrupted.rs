@@ -1,0 +1,241 @@
+//! Interpreters in mid-computation, stopped and continued at any moment: each time the guest saves its stack and returns,
+//! and goes on by continuations.
+//!
+//! The interpreters are fetched once through npm and kept under `target`, as `stillbox guests add` does it.
+
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use stillbox::{AsyncSandboxExt as _, Command, Engine, SandboxSpec, Sandboxes as _};
+use stillbox_cli::guests::{self, Store};
+use stillbox_cli::home::Home;
+use stillbox_cli::image;
+use stillbox_tests::{output_dir, stdout, test_within};
+
+/// Fetching and compiling the interpreters takes its time once.
+const LONGEST: Duration = Duration::from_secs(400);
+
+/// For how long a program is interrupted at least: as often as it runs to its end in that time.
+const TORMENT: Duration = Duration::from_secs(3);
+
+/// The signals that stop a process and have it go on.
+const STOP: i32 = 19;
+const CONT: i32 = 18;
+
+fn engine() -> &'static Engine {
+    static ENGINE: OnceLock<Engine> = OnceLock::new();
+    ENGINE.get_or_init(|| {
+        let home = Home { cache: output_dir().join("cache"), data: output_dir().join("home") };
+        let store = Store::open(&home).expect("the store of guests can be opened");
+        for name in ["python", "ruby", "quickjs", "sqlite"] {
+            let recipe = guests::catalog::find(name).expect("it is in the catalog");
+            if let Err(error) = guests::add_from_catalog(&store, recipe) {
+                panic!(
+                    "these tests fetch interpreters through npm, which has to be installed and to reach its registry: {error:#}"
+                );
+            }
+        }
+        image::engine(&home, &store).expect("the engine starts")
+    })
+}
+
+/// Runs a command undisturbed, and then interrupted, which must come to the same.
+fn check(file: &str, content: &str, command: impl Fn() -> Command, expected: &str) {
+    let (engine, content) = (engine(), content.to_owned());
+    test_within(LONGEST, async {
+        let sandbox = engine.create(SandboxSpec::default().working_dir("/work").terminate_on_drop(true)).await.unwrap();
+        sandbox.write(file, content).await.unwrap();
+        let undisturbed = sandbox.run(command()).await.unwrap();
+        assert_eq!(stdout(&undisturbed), expected);
+
+        let mut random = Random(u64::from(std::process::id()) | 1);
+        let begun = Instant::now();
+        let (mut runs, mut interruptions) = (0, 0);
+        while runs == 0 || begun.elapsed() < TORMENT {
+            let process = sandbox.start_process(command()).await.unwrap();
+            let this = || (&process).into();
+            let mut ended = Box::pin(sandbox.wait_process(this()));
+            let info = loop {
+                // More often would be no harder; less often, the program would be done before much was tried.
+                let pause = Duration::from_micros(500 + random.below(30_000));
+                match tokio::time::timeout(pause, &mut ended).await {
+                    Ok(info) => break info.unwrap(),
+                    Err(_) => {
+                        // It may end at any time, and is not there then.
+                        if sandbox.send_signal(this(), STOP).await.is_err() {
+                            continue;
+                        }
+                        tokio::time::sleep(Duration::from_micros(random.below(2000))).await;
+                        let _ = sandbox.send_signal(this(), CONT).await;
+                        interruptions += 1;
+                    }
+                }
+            };
+            let stderr = sandbox.get_stderr(this()).await.unwrap().lines.join("\n");
+            assert_eq!(info.status.exit_code(), Some(0), "after {interruptions} interruptions: {info:?} {stderr}");
+            let printed = sandbox.get_stdout(this()).await.unwrap().lines.join("\n") + "\n";
+            assert_eq!(printed, expected, "after {interruptions} interruptions: {stderr}");
+            runs += 1;
+        }
+        println!("{runs} runs were interrupted {interruptions} times in {:?}", begun.elapsed());
+        assert!(interruptions > 10 * runs, "{interruptions} interruptions in {runs} runs");
+    });
+    // What a suspended program went on by was kept.
+    let kept = output_dir().join("cache/continuations");
+    assert!(kept.read_dir().is_ok_and(|versions| versions.count() > 0), "nothing was suspended");
+}
+
+/// Numbers that look like chance.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % end
+    }
+}
+
+/// What the scripts below print: a number by recursion, and the length and a hash of a text that is built of pieces, every
+/// seventh of which went through an exception.
+fn expected() -> String {
+    fn fibonacci(n: u64) -> u64 {
+        if n < 2 { n } else { fibonacci(n - 1) + fibonacci(n - 2) }
+    }
+    let pieces = (0..20_000).map(|i| if i % 7 == 0 { format!("!{i}") } else { format!("{i:x}") });
+    let text = pieces.collect::<Vec<_>>().join(" ");
+    let hash = text.bytes().fold(0_u32, |hash, byte| hash.wrapping_mul(31).wrapping_add(byte.into()));
+    format!("{} {} {hash}\n", fibonacci(22), text.len())
+}
+
+#[test]
+fn python() {
+    let script = r#"
+def fibonacci(n):
+    return n if n < 2 else fibonacci(n - 1) + fibonacci(n - 2)
+
+def piece(i):
+    if i % 7 == 0:
+        raise ValueError(i)
+    return f"{i:x}"
+
+pieces = []
+for i in range(20000):
+    try:
+        pieces.append(piece(i))
+    except ValueError as error:
+        pieces.append(f"!{error}")
+text = " ".join(pieces)
+hash = 0
+for c in text:
+    hash = (hash * 31 + ord(c)) & 0xffffffff
+print(fibonacci(22), len(text), hash)
+"#;
+    check("script.py", script, || Command::new("python").arg("script.py"), &expected());
+}
+
+#[test]
+fn python_s_modules_in_c() {
+    let script = r#"
+import hashlib, json, re, sqlite3, zlib
+rows = [{"id": i, "name": f"item {i}", "tags": [str(j) for j in range(i % 5)]} for i in range(3000)]
+text = json.dumps(rows, sort_keys=True)
+assert json.loads(text) == rows
+packed = zlib.compress(text.encode(), 9)
+assert zlib.decompress(packed).decode() == text
+database = sqlite3.connect(":memory:")
+database.execute("create table items (id integer primary key, name text)")
+database.executemany("insert into items values (:id, :name)", rows)
+sum = database.execute("select sum(a.id * b.id) from items a join items b on a.id % 97 = b.id % 97").fetchone()[0]
+words = sorted(re.findall(r"item (\d*7)\b", text), key=lambda word: word[::-1])
+print(len(text), sum, len(words), words[-1], hashlib.sha256(text.encode() * 20).hexdigest()[:16])
+"#;
+    check(
+        "modules.py",
+        script,
+        || Command::new("python").arg("modules.py"),
+        "163980 208696736940 300 2997 ab6659fb50741bfe\n",
+    );
+}
+
+#[test]
+fn ruby() {
+    let script = r##"
+def fibonacci(n) = n < 2 ? n : fibonacci(n - 1) + fibonacci(n - 2)
+
+def piece(i)
+  raise ArgumentError, i.to_s if i % 7 == 0
+  i.to_s(16)
+end
+
+# A fiber has a stack of its own.
+pieces = Fiber.new do
+  20000.times do |i|
+    Fiber.yield begin
+      piece(i)
+    rescue ArgumentError => error
+      "!#{error.message}"
+    end
+  end
+  nil
+end
+text = []
+while (piece = pieces.resume)
+  text << piece
+end
+text = text.join(" ")
+hash = text.each_byte.reduce(0) { |hash, byte| (hash * 31 + byte) & 0xffffffff }
+puts "#{fibonacci(22)} #{text.size} #{hash}"
+"##;
+    check("script.rb", script, || Command::new("ruby").arg("script.rb"), &expected());
+}
+
+#[test]
+fn quickjs() {
+    let script = r#"
+function fibonacci(n) { return n < 2 ? n : fibonacci(n - 1) + fibonacci(n - 2); }
+
+function piece(i) {
+  if (i % 7 == 0) throw new RangeError(i);
+  return i.toString(16);
+}
+
+function* pieces(count) {
+  for (let i = 0; i < count; i++) {
+    try {
+      yield piece(i);
+    } catch (error) {
+      yield "!" + error.message;
+    }
+  }
+}
+
+const text = [...pieces(20000)].join(" ");
+let hash = 0;
+for (const c of text) hash = (Math.imul(hash, 31) + c.charCodeAt(0)) >>> 0;
+console.log(`${fibonacci(22)} ${text.length} ${hash}`);
+"#;
+    check("script.js", script, || Command::new("qjs").arg("script.js"), &expected());
+}
+
+#[test]
+fn sqlite() {
+    let script = r"
+drop table if exists numbers;
+create table numbers (n integer primary key, square integer, name text);
+create index names on numbers (name);
+with recursive counting(n) as (select 1 union all select n + 1 from counting where n < 20000)
+  insert into numbers select n, n * n, printf('%08x', n * 2654435761 % 4294967296) from counting;
+update numbers set name = name || 'x' where n % 3 = 0;
+delete from numbers where n % 5 = 0;
+select count(*), sum(square), min(name), max(name) from numbers;
+select count(*) from numbers a, numbers b where a.n < 400 and b.n < 400 and a.square + b.square = 40000;
+";
+    check(
+        "script.sql",
+        script,
+        || Command::new("sqlite3").args(["shop.db", ".read /work/script.sql"]),
+        "16000|2133333320000|00014222|fffc0c7f\n2\n",
+    );
+}
