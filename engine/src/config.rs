@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use wasmtime::{Config, InstanceAllocationStrategy};
+use wasmtime::{Config, InstanceAllocationStrategy, OptLevel, RegallocAlgorithm};
 
 use crate::memory::{Memories, RESERVATION_BYTES};
 
@@ -52,9 +52,12 @@ pub(crate) fn wasmtime_config(memories: Arc<Memories>) -> Config {
     config
 }
 
-/// Returns the configuration of an engine that compiles for others, on one thread at a time.
-pub(crate) fn compiler_config() -> Config {
+/// Returns the configuration of an engine that compiles for others, on one thread at a time: quickly, or well.
+pub(crate) fn compiler_config(quickly: bool) -> Config {
     let mut config = wasmtime_config(Arc::default());
     config.parallel_compilation(false);
+    if quickly {
+        config.cranelift_opt_level(OptLevel::None).cranelift_regalloc_algorithm(RegallocAlgorithm::SinglePass);
+    }
     config
 }

@@ -46,6 +46,7 @@ pub struct EngineBuilder {
     cache_dir: Option<PathBuf>,
     images: HashMap<String, Image>,
     default_image: Option<Image>,
+    nothing_ahead: bool,
 }
 
 impl EngineBuilder {
@@ -56,6 +57,14 @@ impl EngineBuilder {
     #[must_use]
     pub fn cache_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.cache_dir = Some(dir.into());
+        self
+    }
+
+    /// Sets whether a thread that comes last compiles what will be needed when the programs that were started are interrupted
+    /// or saved. It does by default, once for each program, if there is a cache directory to keep it in.
+    #[must_use]
+    pub fn compile_ahead(mut self, ahead: bool) -> Self {
+        self.nothing_ahead = !ahead;
         self
     }
 
@@ -79,7 +88,7 @@ impl EngineBuilder {
     ///
     /// If the system can't give it what it needs, such as address space.
     pub fn build(self) -> Result<Engine, EngineError> {
-        let runtime = Runtime::new(self.cache_dir).map_err(|error| EngineError(error.into()))?;
+        let runtime = Runtime::new(self.cache_dir, !self.nothing_ahead).map_err(|error| EngineError(error.into()))?;
         let default_image = match self.default_image {
             Some(image) => image,
             None => Image::standard().map_err(|error| EngineError(error.into()))?,

@@ -21,17 +21,18 @@ pub(crate) struct Runtime {
 }
 
 impl Runtime {
-    /// Starts a runtime. Compiled programs are kept in `cache_dir`, if there is one.
+    /// Starts a runtime. Compiled programs are kept in `cache_dir`, if there is one, and in part compiled
+    /// `ahead`.
     ///
     /// # Errors
     ///
     /// Whatever the runtime says when the system can't give it what it needs, such as address space.
-    pub(crate) fn new(cache_dir: Option<PathBuf>) -> wasmtime::Result<Arc<Self>> {
+    pub(crate) fn new(cache_dir: Option<PathBuf>, ahead: bool) -> wasmtime::Result<Arc<Self>> {
         let engine = Engine::new(&crate::config::wasmtime_config(Arc::new(Memories::default())))?;
         let mut linker = Linker::new(&engine);
         crate::wasi::add_to_linker(&mut linker)?;
         let counters = Arc::<Counters>::default();
-        let programs = Programs::new(engine.clone(), linker, cache_dir, counters.clone());
+        let programs = Programs::new(engine.clone(), linker, cache_dir, ahead, counters.clone());
         let (threads, timers) = (Threads::default(), Timers::default());
         Ok(Arc::new(Self { engine, programs, threads, timers, counters }))
     }

@@ -14,6 +14,7 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::Mutex;
 use stillbox_capture::host::{ContinuationSource, HostError};
 use stillbox_capture::{Analysis, CaptureError, Site};
+use wasmparser::{Operator, Parser, Payload};
 use wasmtime::{Engine, Module};
 
 use super::cache::{self, Disk};
@@ -38,13 +39,13 @@ const COMPILERS_MAX: usize = 4;
 /// The compiled continuations of all programs of an engine.
 pub(super) struct Store {
     engine: Engine,
-    /// What compiles: on the thread that asks, because a continuation is but one function.
-    compiler: OnceLock<Engine>,
+    /// What compiles quickly, and what compiles well: on the thread that asks, because a continuation is but one function.
+    compilers: [OnceLock<Engine>; 2],
     disk: Option<Disk>,
     held: Mutex<Recent<(Digest, Site), Mutex<Option<Module>>>>,
     /// The time by which uses are ordered: how often something was asked for.
     now: AtomicU64,
-    compilers: Gate,
+    gate: Gate,
 }
 
 impl Store {
@@ -52,22 +53,35 @@ impl Store {
         let disk = cache_dir.and_then(|dir| Disk::open(&dir.join("continuations"), &engine, DISK_BYTES_MAX));
         Self {
             engine,
-            compiler: OnceLock::new(),
+            compilers: Default::default(),
             disk,
             held: Mutex::new(Recent::new(HELD_BYTES_MAX)),
             now: AtomicU64::new(0),
-            compilers: Gate::new(COMPILERS_MAX),
+            gate: Gate::new(COMPILERS_MAX),
         }
     }
 
     /// Returns the code of a continuation, as the runtime serializes it.
     pub(super) fn compile(&self, wasm: &[u8]) -> wasmtime::Result<Vec<u8>> {
-        let compiler = self.compiler.get_or_init(|| {
-            // Code may be compiled by one engine and run by another if both have the same settings.
-            Engine::new(&crate::config::compiler_config()).unwrap_or_else(|_| self.engine.clone())
+        // What has no loop is run once, in less time than it takes to compile.
+        let quickly = !has_loop(wasm);
+        let compiler = self.compilers[usize::from(quickly)].get_or_init(|| {
+            // Code may be compiled by one engine and run by another if both agree in what matters to running it.
+            Engine::new(&crate::config::compiler_config(quickly)).unwrap_or_else(|_| self.engine.clone())
         });
         compiler.precompile_module(wasm)
     }
+}
+
+/// Returns whether there is a loop in the code of a module.
+fn has_loop(wasm: &[u8]) -> bool {
+    let is_loop = |operator| matches!(operator, Ok(Operator::Loop { .. }));
+    Parser::new(0).parse_all(wasm).any(|payload| match payload {
+        Ok(Payload::CodeSectionEntry(body)) => {
+            body.get_operators_reader().is_ok_and(|operators| operators.into_iter().any(is_loop))
+        }
+        _ => false,
+    })
 }
 
 /// The continuations of one program.
@@ -85,7 +99,7 @@ impl Continuations {
         Self { store, digest, wasm, analysis: OnceLock::new() }
     }
 
-    /// Analyzes the program, which takes a second for a large one.
+    /// Analyzes the program, which takes half a second for a large one.
     pub(super) fn analyze(&self) -> Result<Analysis, CaptureError> {
         Analysis::new(self.wasm.clone(), wasi::is_blocking)
     }
@@ -121,7 +135,7 @@ impl Continuations {
     fn make(&self, site: Site) -> Result<Module, HostError> {
         let analysis = self.analysis.get_or_init(|| self.analyze().map_err(Arc::new));
         let analysis = analysis.as_ref().map_err(|reason| wasmtime::Error::from(reason.clone()))?;
-        let _turn = self.store.compilers.enter();
+        let _turn = self.store.gate.enter();
         let wasm = analysis.continuation(site).map_err(|source| HostError::Continuation { site, source })?;
         let code = self.store.compile(&wasm)?;
         self.keep(&site.0.to_string(), &code);

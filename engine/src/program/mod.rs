@@ -125,7 +125,7 @@ pub(crate) struct Programs {
     counters: Arc<Counters>,
     disk: Option<cache::Disk>,
     continuations: Arc<continuations::Store>,
-    ahead: Ahead,
+    ahead: Option<Ahead>,
     by_content: Mutex<HashMap<u64, (Digest, Slot)>>,
     by_digest: Mutex<Recent<Digest, OnceLock<Compiled>>>,
     /// The digests of contents that an image brought along, so that they need no hashing.
@@ -156,6 +156,7 @@ impl Programs {
         engine: Engine,
         linker: Linker<Guest>,
         cache_dir: Option<PathBuf>,
+        ahead: bool,
         counters: Arc<Counters>,
     ) -> Self {
         let cache_dir = cache_dir.as_deref();
@@ -163,7 +164,7 @@ impl Programs {
         let disk = cache_dir.and_then(|dir| cache::Disk::open(dir, &engine, DISK_BYTES_MAX));
         Self {
             continuations: Arc::new(continuations::Store::new(engine.clone(), cache_dir)),
-            ahead: Ahead::new(compilers.clone()),
+            ahead: ahead.then(|| Ahead::new(compilers.clone())),
             engine,
             linker,
             counters,
@@ -251,8 +252,8 @@ impl Programs {
         let exports = Arc::new(Exports::of(&module).map_err(invalid)?);
         let instance_pre = self.link(&module)?;
         let continuations = Arc::new(Continuations::new(self.continuations.clone(), *digest, wasm));
-        if exports.is_capturable() {
-            self.ahead.compile(&continuations);
+        if let Some(ahead) = self.ahead.as_ref().filter(|_| exports.is_capturable()) {
+            ahead.compile(&continuations);
         }
         Ok(Program { instance_pre, images, exports, continuations })
     }
