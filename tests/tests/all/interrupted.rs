@@ -18,6 +18,9 @@ const LONGEST: Duration = Duration::from_secs(400);
 /// For how long a program is interrupted at least: as often as it runs to its end in that time.
 const TORMENT: Duration = Duration::from_secs(3);
 
+/// How often one run is interrupted at most: on a busy machine, a program would get nowhere between two interruptions.
+const INTERRUPTIONS_MAX: u32 = 300;
+
 /// The signals that stop a process and have it go on.
 const STOP: i32 = 19;
 const CONT: i32 = 18;
@@ -55,7 +58,11 @@ fn check(file: &str, content: &str, command: impl Fn() -> Command, expected: &st
             let process = sandbox.start_process(command()).await.unwrap();
             let this = || (&process).into();
             let mut ended = Box::pin(sandbox.wait_process(this()));
+            let before = interruptions;
             let info = loop {
+                if interruptions - before == INTERRUPTIONS_MAX {
+                    break ended.await.unwrap();
+                }
                 // More often would be no harder; less often, the program would be done before much was tried.
                 let pause = Duration::from_micros(500 + random.below(30_000));
                 match tokio::time::timeout(pause, &mut ended).await {
