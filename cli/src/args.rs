@@ -25,12 +25,13 @@ pub(crate) enum Verb {
     ///
     /// Input and output pass through as they are, and so does the exit code. A command that a signal ends gives 128 plus
     /// the signal; 124 means that the time was up, 127 that there is no such command, 126 that it can't be run, and 125
-    /// that stillbox itself failed. Ctrl-C interrupts the command, and a second one kills it.
+    /// that stillbox itself failed. On a terminal the command has it as its own. Otherwise an interrupt is passed on, and a
+    /// second one kills.
     Run(RunArgs),
     /// Opens a shell in a new sandbox
     ///
-    /// Ctrl-C interrupts what runs, and a second one kills it; ctrl-D at the prompt leaves. If standard input isn't a
-    /// terminal, it is the shell's script.
+    /// Ctrl-C interrupts what runs, ctrl-Z stops it, and ctrl-D at the prompt leaves. If the standard streams aren't on a
+    /// terminal, the input is the shell's script.
     Shell(ShellArgs),
     /// Lists, adds and removes programs that aren't built in
     Guests(GuestsArgs),

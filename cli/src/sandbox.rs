@@ -4,15 +4,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
-use stillbox::{AsyncSandbox, Engine, Limits, Mount, SandboxSpec, Sandboxes as _};
+use stillbox::{AsyncSandbox, Engine, Mount, SandboxSpec, Sandboxes as _};
 
 use crate::args::SandboxArgs;
 use crate::guests::Store;
 use crate::home::Home;
 use crate::image;
 
-/// Where commands start in the standard image.
-const WORKING_DIR: &str = "/root";
+/// The user's directory in the standard image, where commands start.
+pub(crate) const USER_DIR: &str = "/root";
+
+/// How much our terminal may be late, in bytes, before it misses some of what a program shows.
+const TERMINAL_BYTES: u32 = 16 << 20;
 
 /// Returns the runtime that the API's futures run on. Guests have threads of their own.
 pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
@@ -45,8 +48,10 @@ fn spec(args: &SandboxArgs) -> anyhow::Result<SandboxSpec> {
     let mut spec = SandboxSpec::default().working_dir(&working_dir).terminate_on_drop(true);
     spec.image = args.image.clone();
     spec.env.extend(args.env.iter().cloned());
+    spec.limits.terminal_bytes = TERMINAL_BYTES;
     if let Some(bytes) = args.memory {
-        spec.limits = Limits { memory_bytes: bytes, process_memory_bytes: bytes, ..Limits::default() };
+        spec.limits.memory_bytes = bytes;
+        spec.limits.process_memory_bytes = bytes;
     }
     for mount in &args.mount {
         let host_path = std::path::absolute(&mount.host_path).context("cannot mount a directory without a path")?;
@@ -58,7 +63,7 @@ fn spec(args: &SandboxArgs) -> anyhow::Result<SandboxSpec> {
 
 /// Returns the directory that commands start in. A relative one is below the one that it would be without the option.
 fn working_dir(args: &SandboxArgs) -> String {
-    below(WORKING_DIR, args.workdir.as_deref().unwrap_or("."))
+    below(USER_DIR, args.workdir.as_deref().unwrap_or("."))
 }
 
 /// Returns a path of the sandbox, made absolute.

@@ -6,6 +6,9 @@ use tokio::signal::unix::{self, SignalKind};
 /// SIGINT as guests number it.
 pub(crate) const SIGINT: Signal = 2;
 
+/// SIGQUIT, likewise.
+pub(crate) const SIGQUIT: Signal = 3;
+
 /// The signals that are passed on.
 pub(crate) struct Signals {
     interrupt: unix::Signal,
@@ -31,7 +34,7 @@ impl Signals {
             _ = self.interrupt.recv() => SIGINT,
             _ = self.terminate.recv() => 15,
             _ = self.hangup.recv() => 1,
-            _ = self.quit.recv() => 3,
+            _ = self.quit.recv() => SIGQUIT,
         }
     }
 }

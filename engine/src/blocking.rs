@@ -21,10 +21,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::StreamExt as _;
+use futures::stream::BoxStream;
 use stillbox_api::{
     AsyncSandbox, AsyncSandboxExt as _, BindOutcome, Command, CommandResult, ConnectError, CreateError, DirectoryEntry,
-    FileError, LifecycleError, LogFilter, LogLine, OutputEvent, OutputEvents, OutputResponse, ProcessError,
-    ProcessInfo, ProcessRef, SandboxInfo, SandboxSpec, SandboxStatus, SandboxUpdate, Sandboxes, Signal,
+    FileError, LifecycleError, LogFilter, LogLine, OutputEvent, OutputEvents, OutputResponse, Pid, ProcessError,
+    ProcessInfo, ProcessRef, PtyInfo, PtySpec, SandboxInfo, SandboxSpec, SandboxStatus, SandboxUpdate, Sandboxes,
+    Signal,
 };
 use stillbox_kernel::wait;
 
@@ -233,6 +235,21 @@ impl Sandbox {
         block_on(self.sandbox.follow_output(process.into())).map(OutputLines)
     }
 
+    /// Starts a program on a terminal of its own; see [`AsyncSandbox::create_pty`].
+    pub fn create_pty(&self, pty: PtySpec) -> Result<Pty, ProcessError> {
+        block_on(self.sandbox.create_pty(pty)).map(Pty)
+    }
+
+    /// Returns the terminal with this id.
+    pub fn connect_pty(&self, id: &str) -> Result<Pty, ProcessError> {
+        block_on(self.sandbox.connect_pty(id)).map(Pty)
+    }
+
+    /// Returns all terminals, oldest first.
+    pub fn list_ptys(&self) -> Result<Vec<PtyInfo>, ProcessError> {
+        block_on(self.sandbox.list_ptys())
+    }
+
     /// Returns the content of a file.
     pub fn read_file(&self, path: &str) -> Result<Bytes, FileError> {
         block_on(self.sandbox.read_file(path))
@@ -271,6 +288,63 @@ impl Iterator for OutputLines {
     type Item = Result<OutputEvent, ProcessError>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        block_on(self.0.next())
+    }
+}
+
+/// A terminal with its program, whose calls block; see [`Pty`](stillbox_api::Pty).
+#[derive(Clone)]
+pub struct Pty(Arc<dyn stillbox_api::Pty>);
+
+impl Pty {
+    /// Returns the id of the session.
+    pub fn id(&self) -> &str {
+        self.0.id()
+    }
+
+    /// Returns the number of the program's process.
+    pub fn pid(&self) -> Pid {
+        self.0.pid()
+    }
+
+    /// Returns what is known about the terminal now.
+    pub fn info(&self) -> Result<PtyInfo, ProcessError> {
+        block_on(self.0.info())
+    }
+
+    /// Types `input`, and blocks while the program doesn't read what was typed before.
+    pub fn send_input(&self, input: impl AsRef<[u8]>) -> Result<(), ProcessError> {
+        block_on(self.0.send_input(input.as_ref()))
+    }
+
+    /// Changes the size of the screen.
+    pub fn resize(&self, rows: u16, cols: u16) -> Result<(), ProcessError> {
+        block_on(self.0.resize(rows, cols))
+    }
+
+    /// Follows the screen: the recent past first, then live, until the session ends.
+    pub fn output(&self) -> Result<PtyOutput, ProcessError> {
+        block_on(self.0.output()).map(PtyOutput)
+    }
+
+    /// Waits for the program to end, and returns its exit code, or its negated signal.
+    pub fn wait(&self) -> Result<i32, ProcessError> {
+        block_on(self.0.wait())
+    }
+
+    /// Hangs up; see [`Pty::kill`](stillbox_api::Pty::kill).
+    pub fn kill(&self) -> Result<(), ProcessError> {
+        block_on(self.0.kill())
+    }
+}
+
+/// What a terminal shows, as it comes: an iterator that ends when the session does.
+pub struct PtyOutput(BoxStream<'static, Bytes>);
+
+impl Iterator for PtyOutput {
+    type Item = Bytes;
+
+    fn next(&mut self) -> Option<Bytes> {
         block_on(self.0.next())
     }
 }

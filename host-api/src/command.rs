@@ -37,10 +37,6 @@ pub struct Command {
     pub stdout: OutputMode,
     /// Where standard error goes; captured by default.
     pub stderr: OutputMode,
-    /// Has the standard streams look like a terminal of this size to the program, whatever they are connected to: it shows
-    /// prompts, colours and columns. Those of the streams that are closed or discarded stay what they are. The host's end
-    /// edits lines and echoes; for a session with a terminal of its own see [`PtySpec`](crate::PtySpec).
-    pub terminal: Option<TerminalSize>,
     /// The user to run as, as `name`, `uid` or `uid:gid`. An engine with one user accepts any that is well formed, and
     /// ignores it: the sandbox is the boundary, not the user.
     pub user: Option<String>,
@@ -74,7 +70,6 @@ impl Command {
             stdin: InputMode::Closed,
             stdout: OutputMode::Capture,
             stderr: OutputMode::Capture,
-            terminal: None,
             user: None,
             timeout: None,
             name: None,
@@ -135,13 +130,6 @@ impl Command {
     #[must_use]
     pub fn stderr(mut self, mode: OutputMode) -> Self {
         self.stderr = mode;
-        self
-    }
-
-    /// Has the standard streams look like a terminal.
-    #[must_use]
-    pub fn terminal(mut self, size: TerminalSize) -> Self {
-        self.terminal = Some(size);
         self
     }
 
@@ -223,15 +211,6 @@ impl From<&'static str> for InputMode {
     fn from(text: &'static str) -> Self {
         Self::Bytes(text.into())
     }
-}
-
-/// The size of a terminal, in characters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TerminalSize {
-    /// The height.
-    pub rows: u16,
-    /// The width.
-    pub cols: u16,
 }
 
 /// Where one of a process's output streams goes.

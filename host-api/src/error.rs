@@ -233,6 +233,12 @@ pub enum ProcessError {
         /// The process.
         pid: Pid,
     },
+    /// No terminal has this id.
+    #[error("no terminal {id:?}")]
+    NoSuchPty {
+        /// What was looked for.
+        id: String,
+    },
     /// There is no such signal.
     #[error("invalid signal {signal}")]
     InvalidSignal {

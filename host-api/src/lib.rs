@@ -43,7 +43,7 @@ mod status;
 #[cfg(feature = "contract")]
 pub mod contract;
 
-pub use command::{Command, InputMode, OutputMode, OutputSink, TerminalSize};
+pub use command::{Command, InputMode, OutputMode, OutputSink};
 pub use error::{
     BoxError, CheckpointError, ConnectError, CreateError, FileError, LifecycleError, ProcessError, RestoreError,
     SandboxError, Unsupported, WrongStatus,
@@ -59,7 +59,7 @@ pub use managed::{
 pub use metrics::{Kills, Metrics};
 pub use output::{OutputEvent, OutputEvents, OutputResponse, OutputStream};
 pub use process::{CommandResult, ExitReason, Pid, ProcessInfo, ProcessRef, ProcessStatus, Signal};
-pub use pty::{Pty, PtySpec};
+pub use pty::{Pty, PtyInfo, PtySpec};
 pub use sandbox::AsyncSandbox;
 pub use sandboxes::Sandboxes;
 pub use spec::{Mount, SandboxSpec, SandboxUpdate, validate_name};

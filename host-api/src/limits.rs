@@ -53,6 +53,12 @@ pub struct Limits {
     pub program_bytes: u64,
     /// Bytes that the sandbox's log holds; default 1 MiB. Past it the oldest lines are forgotten.
     pub log_bytes: u64,
+    /// Terminals ([`create_pty`](crate::AsyncSandbox::create_pty)), those of ended programs that are remembered included;
+    /// default 64. For one more the oldest of an ended program is forgotten; past it: a typed error.
+    pub terminals: u32,
+    /// Bytes that one terminal has shown last and that can be read again; default 1 MiB. Past it the oldest are displaced. What
+    /// was typed and not read yet may be as much as `pipe_bytes`.
+    pub terminal_bytes: u32,
     /// Bytes that the sandbox's files hold in all, those of its image aside; default 1 GiB. Past it: `ENOSPC`.
     pub file_bytes: u64,
     /// Files, directories and links that the sandbox has made, which cost the host up to 4 KiB of memory each beside their
@@ -83,6 +89,8 @@ impl Default for Limits {
             captured_bytes: 64 << 20,
             program_bytes: 64 << 20,
             log_bytes: 1 << 20,
+            terminals: 64,
+            terminal_bytes: 1 << 20,
             file_bytes: 1 << 30,
             inodes: 1 << 18,
             path_bytes: 4096,

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use crate::error::{CheckpointError, FileError, LifecycleError, ProcessError, Unsupported};
 use crate::{
     Command, CommandResult, DirectoryEntry, LogFilter, LogLine, OutputEvents, OutputResponse, ProcessInfo, ProcessRef,
-    Pty, PtySpec, SandboxInfo, SandboxStatus, SandboxUpdate, Signal, SnapshotInfo, SnapshotKind,
+    Pty, PtyInfo, PtySpec, SandboxInfo, SandboxStatus, SandboxUpdate, Signal, SnapshotInfo, SnapshotKind,
 };
 
 /// A handle on one sandbox: a small computer with its own files, processes, pipes and limits.
@@ -210,14 +210,29 @@ pub trait AsyncSandbox: Send + Sync {
         Err(Unsupported::new("get_logs").into())
     }
 
-    /// Starts a program on a terminal of its own.
+    /// Starts a program on a terminal of its own. Its process is among those of
+    /// [`list_processes`](Self::list_processes).
+    ///
+    /// # Errors
+    ///
+    /// As [`start_process`](Self::start_process); [`Limit`](ProcessError::Limit) also if there are as many terminals as
+    /// there may be.
     async fn create_pty(&self, _pty: PtySpec) -> Result<Arc<dyn Pty>, ProcessError> {
         Err(Unsupported::new("create_pty").into())
     }
 
-    /// Returns the terminal with this id.
+    /// Returns the terminal with this id. That of a program that has ended may be remembered for a while.
+    ///
+    /// # Errors
+    ///
+    /// [`NoSuchPty`](ProcessError::NoSuchPty).
     async fn connect_pty(&self, _id: &str) -> Result<Arc<dyn Pty>, ProcessError> {
         Err(Unsupported::new("connect_pty").into())
+    }
+
+    /// Returns all terminals, oldest first: also those of programs that have ended, while they are remembered.
+    async fn list_ptys(&self) -> Result<Vec<PtyInfo>, ProcessError> {
+        Err(Unsupported::new("list_ptys").into())
     }
 
     // ---- Files. Relative paths begin at the sandbox's working directory; a `..` is refused.

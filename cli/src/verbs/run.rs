@@ -39,11 +39,12 @@ pub(crate) fn main(args: RunArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn run(sandbox: &Arc<dyn AsyncSandbox>, args: &RunArgs) -> anyhow::Result<ExitCode> {
-    let signals = Signals::new().context("cannot handle signals")?;
     let started = Instant::now();
-    let process = sandbox.start_process(command(args)?).await?;
-    pass_stdin(sandbox.clone(), process.pid);
-    let process = wait(sandbox.as_ref(), process.pid, signals).await?;
+    let process = if terminal::is_ours() && !args.json {
+        terminal::run(&**sandbox, command(args)?).await?
+    } else {
+        run_on_streams(sandbox, command(args)?, args.json).await?
+    };
 
     if args.json {
         let report = Report::new(sandbox.as_ref(), &process, started).await?;
@@ -54,25 +55,35 @@ async fn run(sandbox: &Arc<dyn AsyncSandbox>, args: &RunArgs) -> anyhow::Result<
     Ok(exit_code(&process))
 }
 
-/// Returns the command to run, with its output live to ours unless it is to be reported.
 fn command(args: &RunArgs) -> anyhow::Result<Command> {
     let (program, arguments) = args.command.split_first().context("there is no command")?;
-    let mut command = Command::new(program).args(arguments).stdin(InputMode::Pipe);
-    if !args.json {
+    let mut command = Command::new(program).args(arguments);
+    command.timeout = args.timeout;
+    Ok(command)
+}
+
+/// Runs a command with our standard streams as its own, or its output captured.
+async fn run_on_streams(
+    sandbox: &Arc<dyn AsyncSandbox>,
+    command: Command,
+    captured: bool,
+) -> anyhow::Result<ProcessInfo> {
+    let signals = Signals::new().context("cannot handle signals")?;
+    let mut command = command.stdin(InputMode::Pipe);
+    if !captured {
         command.stdout = live(io::stdout())?;
         command.stderr = live(io::stderr())?;
     }
-    // Programs then show prompts and colours; our own terminal goes on editing lines and echoing them.
-    command.terminal = terminal::size().filter(|_| !args.json);
-    command.timeout = args.timeout;
-    Ok(command)
+    let process = sandbox.start_process(command).await?;
+    pass_stdin(sandbox.clone(), process.pid);
+    Ok(wait(sandbox.as_ref(), process.pid, signals).await?)
 }
 
 /// One of our own output streams, which a guest writes to without a buffer between.
 struct Live(File);
 
 /// Returns the mode that passes a guest's output on to one of our streams.
-pub(crate) fn live(stream: impl AsFd) -> anyhow::Result<OutputMode> {
+fn live(stream: impl AsFd) -> anyhow::Result<OutputMode> {
     let stream = stream.as_fd().try_clone_to_owned().context("cannot use the output")?;
     Ok(OutputMode::Stream(Arc::new(Live(stream.into()))))
 }

@@ -16,6 +16,7 @@ pub(crate) mod exit;
 pub(crate) mod output;
 pub(crate) mod proc_fs;
 pub(crate) mod run;
+pub(crate) mod session;
 pub(crate) mod signals;
 pub(crate) mod spawn;
 pub(crate) mod table;
@@ -42,6 +43,7 @@ use crate::wasi::files::Cwd;
 pub(crate) use cpu::CpuTime;
 pub(crate) use exit::{Departure, Exit};
 pub(crate) use run::Guest;
+pub(crate) use session::Session;
 pub(crate) use signals::{Effect, Signal, Signals};
 pub(crate) use table::Table;
 use time_limits::TimeLimits;
@@ -66,6 +68,7 @@ pub(crate) struct Process {
     pub(crate) umask: AtomicU32,
     pub(crate) parent: AtomicU32,
     pub(crate) group: AtomicU32,
+    pub(crate) session: Mutex<Arc<Session>>,
     /// What runs: program, arguments and environment. An exec replaces it.
     pub(crate) invocation: Mutex<Arc<Invocation>>,
     pub(crate) signals: Signals,
@@ -105,7 +108,7 @@ impl Process {
 
     /// Sends a signal to this process. One that has ended takes no notice.
     pub(crate) fn signal(&self, signal: Signal) {
-        if self.exit().is_some() {
+        if self.exit().is_some() || self.is_left_alone_by(signal) {
             return;
         }
         let effect = self.signals.deliver(signal);

@@ -117,7 +117,13 @@ fn state(process: &Process) -> char {
 fn stat(process: &Process, path: &str) -> String {
     let (pid, name, state) = (process.pid, name_of(path), state(process));
     let parent = process.parent.load(Ordering::Acquire);
-    let group = process.group.load(Ordering::Acquire);
+    let (group, session) = (process.group(), process.session());
+    let leader = session.leader;
+    // Linux's number for the first pseudo-terminal; there is no other to be told from it.
+    let (terminal, foreground) = match &session.terminal {
+        Some(terminal) => (136 << 8, i64::from(terminal.foreground())),
+        None => (0, -1),
+    };
     let ticks = |ns: u64| ns * TICKS / 1_000_000_000;
     let cpu = ticks(process.cpu.used_ns());
     let children_cpu = ticks(process.children_cpu_ns.load(Ordering::Relaxed));
@@ -125,8 +131,8 @@ fn stat(process: &Process, path: &str) -> String {
     let start = ticks(process.started_ns.saturating_sub(booted_ns));
     let memory = process.memory_bytes.load(Ordering::Acquire);
     let resident = memory / 4096;
-    let mut line =
-        format!("{pid} ({name}) {state} {parent} {group} {group} 0 -1 0 0 0 0 0 {cpu} 0 {children_cpu} 0 20 0 1 0 ");
+    let mut line = format!("{pid} ({name}) {state} {parent} {group} {leader} {terminal} {foreground} 0 0 0 0 0 ");
+    let _ = write!(line, "{cpu} 0 {children_cpu} 0 20 0 1 0 ");
     // Of the fields behind these, none has a meaning here.
     let _ = write!(line, "{start} {memory} {resident} 18446744073709551615");
     line.push_str(&" 0".repeat(27));

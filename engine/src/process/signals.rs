@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use parking_lot::Mutex;
-use stillbox_kernel::Errno;
+use stillbox_kernel::{Errno, tty};
 
 /// A signal's number, 1 to 31, as on Linux.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -11,6 +11,9 @@ pub struct Signal(u8);
 
 #[allow(missing_docs, reason = "the names are POSIX's")]
 impl Signal {
+    pub const HUP: Self = Self(1);
+    pub const INT: Self = Self(2);
+    pub const QUIT: Self = Self(3);
     pub const ILL: Self = Self(4);
     pub const ABRT: Self = Self(6);
     pub const FPE: Self = Self(8);
@@ -38,6 +41,11 @@ impl Signal {
         self.0
     }
 
+    /// Returns whether a terminal sends it to stop a process, which one that nobody can continue again takes no notice of.
+    pub(crate) fn is_terminal_stop(self) -> bool {
+        matches!(self, Self::TSTP | Self::TTIN | Self::TTOU)
+    }
+
     fn bit(self) -> u32 {
         1 << (self.0 - 1)
     }
@@ -49,6 +57,17 @@ impl Signal {
             Self::CONT => Effect::Continue,
             Self::STOP | Self::TSTP | Self::TTIN | Self::TTOU => Effect::Stop,
             _ => Effect::Terminate,
+        }
+    }
+}
+
+impl From<tty::Signal> for Signal {
+    fn from(signal: tty::Signal) -> Self {
+        match signal {
+            tty::Signal::Interrupt => Self::INT,
+            tty::Signal::Quit => Self::QUIT,
+            tty::Signal::Suspend => Self::TSTP,
+            tty::Signal::WindowChanged => Self::WINCH,
         }
     }
 }
@@ -80,7 +99,10 @@ pub(crate) struct Signals {
     pending: Mutex<u32>,
     /// The number of the signal that ends the process, or 0.
     fatal: AtomicU8,
-    stopped: AtomicBool,
+    /// The number of the signal that stopped the process, or 0.
+    stopped: AtomicU8,
+    /// Whether the parent hasn't been told of the stop.
+    stop_is_news: AtomicBool,
     /// Whether a handler runs.
     handling: AtomicBool,
     /// Whether any of the above wants the guest's attention: all that a blocked call has to look at.
@@ -119,10 +141,14 @@ impl Signals {
         Ok(())
     }
 
+    /// Returns what a signal does.
+    pub(crate) fn action(&self, signal: Signal) -> Action {
+        self.actions.lock()[usize::from(signal.number() - 1)]
+    }
+
     /// Takes note of a signal and says what it does. The caller wakes the guest.
     pub(crate) fn deliver(&self, signal: Signal) -> Effect {
-        let action = self.actions.lock()[usize::from(signal.number() - 1)];
-        let effect = match action {
+        let effect = match self.action(signal) {
             Action::Ignore if signal != Signal::CONT => Effect::Ignore,
             Action::Ignore => Effect::Continue,
             Action::Default => signal.default_effect(),
@@ -130,14 +156,17 @@ impl Signals {
         };
         // A stopped process continues on SIGCONT whatever it does with it (POSIX `kill`).
         if signal == Signal::CONT {
-            self.stopped.store(false, Ordering::Release);
+            self.stopped.store(0, Ordering::Release);
         }
         match effect {
             Effect::Ignore | Effect::Continue => {}
             Effect::Terminate => {
                 let _ = self.fatal.compare_exchange(0, signal.number(), Ordering::SeqCst, Ordering::SeqCst);
             }
-            Effect::Stop => self.stopped.store(true, Ordering::Release),
+            Effect::Stop => {
+                self.stop_is_news.store(true, Ordering::Release);
+                self.stopped.store(signal.number(), Ordering::Release);
+            }
             Effect::Handle => *self.pending.lock() |= signal.bit(),
         }
         if effect != Effect::Ignore {
@@ -153,7 +182,18 @@ impl Signals {
 
     /// Returns whether the process is stopped.
     pub(crate) fn is_stopped(&self) -> bool {
-        self.stopped.load(Ordering::Acquire)
+        self.stopped.load(Ordering::Acquire) != 0
+    }
+
+    /// Returns the signal that stopped the process, if the parent hasn't been told of it yet.
+    pub(crate) fn untold_stop(&self) -> Option<Signal> {
+        let news = self.stop_is_news.load(Ordering::Acquire);
+        Signal::new(self.stopped.load(Ordering::Acquire)).filter(|_| news)
+    }
+
+    /// Takes note that the parent has been told of the stop.
+    pub(crate) fn stop_was_told(&self) {
+        self.stop_is_news.store(false, Ordering::Release);
     }
 
     /// Says whether a handler runs.
@@ -197,7 +237,7 @@ impl Signals {
 mod tests {
     use super::*;
 
-    const INT: Signal = Signal(2);
+    const INT: Signal = Signal::INT;
     const TERM: Signal = Signal::TERM;
 
     #[test]

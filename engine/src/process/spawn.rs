@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use stillbox_kernel::Errno;
+use stillbox_kernel::tty::Tty;
 use stillbox_kernel::wait::WaitSet;
 
 use crate::config::PROCESSES_MAX;
 use crate::process::time_limits::{self, TimeLimits};
-use crate::process::{CpuTime, INIT, Pid, Process, Signals, Table, run};
+use crate::process::{CpuTime, INIT, Pid, Process, Session, Signals, Table, run};
 use crate::program::Invocation;
 use crate::wasi::fd_table::FdTable;
 use crate::wasi::files::Cwd;
@@ -25,6 +26,18 @@ pub(crate) struct Spawn {
     /// Its parent, for a process that another one starts.
     pub(crate) parent: Option<Arc<Process>>,
     pub(crate) signals: Signals,
+    pub(crate) place: Place,
+}
+
+/// Where a process begins, if not beside its parent.
+#[derive(Default)]
+pub(crate) struct Place {
+    /// The process group; 0 is one of its own.
+    pub(crate) group: Option<Pid>,
+    /// The terminal that the group gets into the foreground of.
+    pub(crate) foreground: Option<Tty>,
+    /// The terminal that a process of the host's leads a session on.
+    pub(crate) terminal: Option<Tty>,
 }
 
 /// The permission bits that new files don't get, until a process sets others.
@@ -43,6 +56,11 @@ impl Table {
         let inherit = |field: fn(&Process) -> &AtomicU32, default: u32| {
             AtomicU32::new(parent.map_or(default, |parent| field(parent).load(Ordering::Acquire)))
         };
+        let Place { group, foreground, terminal } = request.place;
+        let session = match parent {
+            Some(parent) => parent.session(),
+            None => Session::new(pid, terminal),
+        };
         let process = Arc::new(Process {
             pid,
             job: parent.map_or(pid, |parent| parent.job),
@@ -52,7 +70,12 @@ impl Table {
             cwd: Mutex::new(request.cwd),
             umask: inherit(|parent| &parent.umask, UMASK),
             parent: AtomicU32::new(parent.map_or(INIT, |parent| parent.pid)),
-            group: inherit(|parent| &parent.group, pid),
+            group: match group {
+                Some(0) => pid.into(),
+                Some(group) => group.into(),
+                None => inherit(|parent| &parent.group, pid),
+            },
+            session: Mutex::new(session),
             invocation: Mutex::new(request.invocation.clone()),
             signals: request.signals,
             memory_bytes: AtomicU64::new(0),
@@ -72,6 +95,9 @@ impl Table {
             return Err(Errno::Again);
         }
         self.enter(process.clone()).inspect_err(|_| counters.process_refused())?;
+        if let Some(terminal) = foreground {
+            terminal.set_foreground(process.group());
+        }
         tracing::debug!(parent: &self.span, pid, program = %request.invocation.path, "process started");
         run::launch(process.clone(), request.invocation).inspect_err(|_| {
             self.remove(pid);

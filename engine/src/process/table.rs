@@ -51,7 +51,7 @@ pub(crate) enum Which {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ChildChange {
     Ended(Exit),
-    Stopped,
+    Stopped(Signal),
 }
 
 impl Table {
@@ -160,22 +160,27 @@ impl Table {
     /// parent that can wait for it.
     pub(super) fn ended(&self, process: &Process) {
         let mut processes = self.processes.lock();
+        let mut stopped = Vec::new();
         processes.retain(|_, child| {
             if child.parent.load(Ordering::Acquire) != process.pid {
                 return true;
             }
             child.parent.store(INIT, Ordering::Release);
+            if child.signals.is_stopped() {
+                stopped.push(child.clone());
+            }
             child.exit().is_none()
         });
         if !processes.contains_key(&process.parent.load(Ordering::Acquire)) {
             processes.remove(&process.pid);
         }
         drop(processes);
+        self.hang_up_orphans(stopped);
         process.tell_parent();
     }
 
-    /// Looks for a child of `parent` that ended, and takes it out of the table; or, with `stopped`, for one that is
-    /// stopped. Pending while there are children but none such.
+    /// Looks for a child of `parent` that ended, and takes it out of the table; or, with `stopped`, for one that was
+    /// stopped since it was last looked for. Pending while there are children but none such.
     ///
     /// # Errors
     ///
@@ -202,8 +207,10 @@ impl Table {
             candidates += 1;
             let change = match child.exit() {
                 Some(exit) => ChildChange::Ended(exit),
-                None if stopped && child.signals.is_stopped() => ChildChange::Stopped,
-                None => continue,
+                None => match child.signals.untold_stop().filter(|_| stopped) {
+                    Some(signal) => ChildChange::Stopped(signal),
+                    None => continue,
+                },
             };
             // Of several, the first that was started: a wait is repeatable, whatever the order of a map.
             if found.is_none_or(|(pid, _)| child.pid < pid) {
@@ -212,9 +219,9 @@ impl Table {
         }
         match found {
             Some((pid, change)) => {
-                if matches!(change, ChildChange::Ended(_))
-                    && let Some(child) = processes.remove(&pid)
-                {
+                if let ChildChange::Stopped(_) = change {
+                    processes[&pid].signals.stop_was_told();
+                } else if let Some(child) = processes.remove(&pid) {
                     let used = child.cpu.used_ns() + child.children_cpu_ns.load(Ordering::Relaxed);
                     parent.children_cpu_ns.fetch_add(used, Ordering::Relaxed);
                 }

@@ -14,6 +14,7 @@ use crate::sandbox::Live;
 use crate::sandbox::idle::Idle;
 use crate::sandbox::jobs::Jobs;
 use crate::sandbox::log::Log;
+use crate::sandbox::pty::Ptys;
 use crate::sandbox::state::Inner;
 use crate::wasi::files::Cwd;
 
@@ -38,6 +39,7 @@ impl Live {
             table,
             jobs: Jobs::default(),
             log,
+            ptys: Ptys::default(),
             env,
             cwd,
             root,

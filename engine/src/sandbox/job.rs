@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use parking_lot::Mutex;
 use stillbox_api::{LogLevel, ProcessInfo, ProcessStatus};
 use stillbox_kernel::pipe::PipeWriter;
+use stillbox_kernel::tty::Tty;
 use stillbox_kernel::wait::WaitSet;
 
 use crate::metrics::KillReason;
@@ -30,6 +31,8 @@ pub(crate) struct Job {
     log: Option<Arc<Log>>,
     /// The host's end of standard input, if that is a pipe and hasn't been closed.
     pub(crate) stdin: Mutex<Option<PipeWriter>>,
+    /// The terminal that it runs on, if the host made one for it.
+    terminal: Option<Tty>,
     /// What happens to the process when its time is up.
     deadline: Mutex<Option<Timer>>,
     timed_out: AtomicBool,
@@ -64,6 +67,7 @@ impl End {
 pub(crate) struct Record {
     pub(crate) output: Arc<Output>,
     pub(crate) stdin: Option<PipeWriter>,
+    pub(crate) terminal: Option<Tty>,
     pub(crate) name: Option<String>,
     pub(crate) managed: Option<Arc<Managed>>,
     pub(crate) command: String,
@@ -75,7 +79,7 @@ pub(crate) struct Record {
 impl Job {
     /// Returns the job of a process that was just started, and has it take note of the process's end.
     pub(super) fn new(process: Arc<Process>, record: Record) -> Arc<Self> {
-        let Record { output, stdin, name, managed, command, args, log, busy } = record;
+        let Record { output, stdin, terminal, name, managed, command, args, log, busy } = record;
         let job = Arc::new(Self {
             process,
             output,
@@ -85,6 +89,7 @@ impl Job {
             args,
             log,
             stdin: Mutex::new(stdin),
+            terminal,
             deadline: Mutex::default(),
             timed_out: false.into(),
             busy: Mutex::new(Some(busy)),
@@ -128,8 +133,7 @@ impl Job {
 
     /// Sends a signal to the group of the process.
     pub(crate) fn signal_group(&self, signal: Signal) {
-        let group = self.process.group.load(Ordering::Acquire);
-        self.process.table.signal_all(signal, |process| process.group.load(Ordering::Acquire) == group);
+        self.process.table.signal_group(self.process.group(), signal);
     }
 
     /// Kills the process and all its descendants, those that left its group too.
@@ -173,6 +177,9 @@ impl Job {
         if self.managed.is_none() {
             self.output.close(at_ms);
         }
+        if let Some(terminal) = &self.terminal {
+            self.hang_up(terminal);
+        }
         let deadline = self.deadline.lock().take();
         drop(deadline);
         let busy = self.busy.lock().take();
@@ -189,6 +196,14 @@ impl Job {
             }
             Exit::Signal(signal) => ProcessStatus::Signaled(signal.number().into()),
         }
+    }
+
+    /// Ends the terminal with the one who led its session; whoever is in its foreground is told.
+    fn hang_up(&self, terminal: &Tty) {
+        terminal.hang_up();
+        let table = &self.process.table;
+        table.signal_group(terminal.foreground(), Signal::HUP);
+        table.signal_group(terminal.foreground(), Signal::CONT);
     }
 
     /// Returns what is known about the process now.

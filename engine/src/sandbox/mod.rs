@@ -6,8 +6,8 @@
 //!                             v
 //!                           Live: process table with the files, and the jobs (job.rs: what the host started)
 //!                             |
-//!     boot.rs makes it; start.rs, run.rs, processes.rs, files.rs, log.rs: what the API does with it; idle.rs ends it;
-//!     supervise.rs starts the jobs of managed processes (managed.rs) again
+//!     boot.rs makes it; start.rs, run.rs, processes.rs, pty.rs, files.rs, log.rs: what the API does with it; idle.rs ends
+//!     it; supervise.rs starts the jobs of managed processes (managed.rs) again
 //! ```
 
 pub(crate) mod boot;
@@ -18,6 +18,7 @@ pub(crate) mod jobs;
 pub(crate) mod log;
 pub(crate) mod managed;
 pub(crate) mod processes;
+pub(crate) mod pty;
 pub(crate) mod run;
 pub(crate) mod start;
 pub(crate) mod state;
@@ -33,8 +34,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use stillbox_api::{
     AsyncSandbox, Command, CommandResult, DirectoryEntry, FileError, LifecycleError, Limits, LogFilter, LogLevel,
-    LogLine, OutputEvents, OutputResponse, OutputStream, ProcessError, ProcessInfo, ProcessRef, SandboxInfo,
-    SandboxStatus, SandboxUpdate, Signal, TerminationReason, WrongStatus,
+    LogLine, OutputEvents, OutputResponse, OutputStream, ProcessError, ProcessInfo, ProcessRef, Pty, PtyInfo, PtySpec,
+    SandboxInfo, SandboxStatus, SandboxUpdate, Signal, TerminationReason, WrongStatus,
 };
 use stillbox_kernel::fs::OpenDir;
 use tracing::Instrument as _;
@@ -44,6 +45,7 @@ use crate::process::Table;
 use crate::sandbox::idle::Idle;
 use crate::sandbox::jobs::Jobs;
 use crate::sandbox::log::Log;
+use crate::sandbox::pty::Ptys;
 use crate::sandbox::state::{InUse, Inner};
 use crate::wasi::files::Cwd;
 
@@ -53,6 +55,7 @@ pub(crate) struct Live {
     pub(crate) table: Arc<Table>,
     jobs: Jobs,
     log: Arc<Log>,
+    ptys: Ptys,
     /// The environment of processes that the host starts.
     env: BTreeMap<String, String>,
     /// Where they start, and where relative paths of the API begin.
@@ -223,6 +226,19 @@ impl AsyncSandbox for Sandbox {
 
     async fn get_logs(&self, filter: LogFilter) -> Result<Vec<LogLine>, ProcessError> {
         Ok(self.live()?.log.lines(&filter))
+    }
+
+    async fn create_pty(&self, spec: PtySpec) -> Result<Arc<dyn Pty>, ProcessError> {
+        let live = self.live()?;
+        Ok(live.create_pty(spec).instrument(live.table.span.clone()).await?)
+    }
+
+    async fn connect_pty(&self, id: &str) -> Result<Arc<dyn Pty>, ProcessError> {
+        Ok(self.live()?.ptys.find(id)?)
+    }
+
+    async fn list_ptys(&self) -> Result<Vec<PtyInfo>, ProcessError> {
+        Ok(self.live()?.ptys.list())
     }
 
     async fn read_file(&self, path: &str) -> Result<Bytes, FileError> {

@@ -3,17 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use stillbox_api::{
-    Command, InputMode, LogLevel, OutputMode, OutputStream, Probe, ProcessError, TerminalSize, Unsupported,
-};
+use stillbox_api::{Command, InputMode, LogLevel, OutputMode, OutputStream, Probe, ProcessError, Unsupported};
 use stillbox_kernel::Errno;
 use stillbox_kernel::fs::Device;
 use stillbox_kernel::pipe::{PipeWriter, charged_pipe};
-use stillbox_kernel::tty::{Size, Tty};
+use stillbox_kernel::tty::Tty;
 
 use crate::offload::offload;
 use crate::process::output::Output;
-use crate::process::spawn::Spawn;
+use crate::process::spawn::{Place, Spawn};
 use crate::process::{Pid, Signals};
 use crate::program::Invocation;
 use crate::program::resolve::{self, Request, ResolveError};
@@ -52,11 +50,20 @@ impl Live {
 
     /// Starts a command that nobody supervises.
     pub(super) async fn start_once(self: &Arc<Self>, command: Command) -> Result<Arc<Job>, ProcessError> {
+        self.start_unsupervised(command, Role::Once).await
+    }
+
+    /// Starts a command that has a terminal as all its standard streams.
+    pub(super) async fn start_on(self: &Arc<Self>, terminal: Tty, command: Command) -> Result<Arc<Job>, ProcessError> {
+        self.start_unsupervised(command, Role::OnTerminal(terminal)).await
+    }
+
+    async fn start_unsupervised(self: &Arc<Self>, command: Command, role: Role) -> Result<Arc<Job>, ProcessError> {
         check(&command)?;
         let name = command.name.clone();
         let _claim = self.jobs.claim(name.as_deref())?;
         self.make_room();
-        let job = self.launch(command, Role::Once).await?;
+        let job = self.launch(command, role).await?;
         self.jobs.enter(job.clone());
         Ok(job)
     }
@@ -91,12 +98,11 @@ impl Live {
 
         let (pid, log) = (self.table.allocate_pid(), role.log(&self.log));
         let output = role.output().unwrap_or_else(|| Output::new(limits.output_bytes, &self.table.captured));
-        let (stdin, writer) = self.stdin(&command)?;
-        let stdout = self.stdout(&command.stdout, pid, &output, OutputStream::Stdout);
-        let stderr = self.stdout(&command.stderr, pid, &output, OutputStream::Stderr);
-        let stdio = on_terminal(command.terminal, [stdin, stdout, stderr]);
+        let terminal = role.terminal();
+        let (stdio, stdin) = self.stdio(&command, pid, &output, terminal.as_ref())?;
         let fds = FdTable::new(limits.fds, stdio, self.root.clone());
-        let request = Spawn { pid, invocation, fds, cwd, parent: None, signals: Signals::default() };
+        let place = Place { terminal: terminal.clone(), ..Place::default() };
+        let request = Spawn { pid, invocation, fds, cwd, parent: None, signals: Signals::default(), place };
         if let Some(log) = &log {
             log.process_event(pid, LogLevel::Info, &format!("started: {}", told(&command)));
         }
@@ -110,7 +116,8 @@ impl Live {
 
         let Command { program, args, timeout, name, .. } = command;
         let (busy, managed) = (self.idle.busy(), role.managed());
-        let job = Job::new(process, Record { output, stdin: writer, name, managed, command: program, args, log, busy });
+        let record = Record { output, stdin, terminal, name, managed, command: program, args, log, busy };
+        let job = Job::new(process, record);
         self.set_deadline(&job, timeout);
         Ok(job)
     }
@@ -170,6 +177,24 @@ impl Live {
         loaded.map_err(|error| start_error(program, error))
     }
 
+    /// Returns the standard streams of a command, and the host's end of its input.
+    fn stdio(
+        &self,
+        command: &Command,
+        pid: Pid,
+        output: &Arc<Output>,
+        terminal: Option<&Tty>,
+    ) -> Result<([Arc<Description>; 3], Option<PipeWriter>), ProcessError> {
+        if let Some(terminal) = terminal {
+            let description = Description::stream(Object::Tty(terminal.clone()));
+            return Ok(([description.clone(), description.clone(), description], None));
+        }
+        let (stdin, writer) = self.stdin(command)?;
+        let stdout = self.stdout(&command.stdout, pid, output, OutputStream::Stdout);
+        let stderr = self.stdout(&command.stderr, pid, output, OutputStream::Stderr);
+        Ok(([stdin, stdout, stderr].map(Description::stream), writer))
+    }
+
     fn stdin(&self, command: &Command) -> Result<(Object, Option<PipeWriter>), ProcessError> {
         Ok(match &command.stdin {
             InputMode::Closed => (Object::Device(Device::Null), None),
@@ -206,6 +231,8 @@ impl Live {
 pub(super) enum Role {
     /// A job of its own.
     Once,
+    /// A job with a terminal of its own.
+    OnTerminal(Tty),
     /// One of the processes of a managed one.
     Managed(Arc<Managed>),
     /// A look at another one, of which nobody is told.
@@ -216,7 +243,14 @@ impl Role {
     fn managed(self) -> Option<Arc<Managed>> {
         match self {
             Self::Managed(managed) => Some(managed),
-            Self::Once | Self::Probe => None,
+            Self::Once | Self::OnTerminal(_) | Self::Probe => None,
+        }
+    }
+
+    fn terminal(&self) -> Option<Tty> {
+        match self {
+            Self::OnTerminal(terminal) => Some(terminal.clone()),
+            Self::Once | Self::Managed(_) | Self::Probe => None,
         }
     }
 
@@ -224,14 +258,14 @@ impl Role {
     fn output(&self) -> Option<Arc<Output>> {
         match self {
             Self::Managed(managed) => Some(managed.output.clone()),
-            Self::Once | Self::Probe => None,
+            Self::Once | Self::OnTerminal(_) | Self::Probe => None,
         }
     }
 
     /// Returns where the life of the process is noted.
     fn log(&self, log: &Arc<Log>) -> Option<Arc<Log>> {
         match self {
-            Self::Once | Self::Managed(_) => Some(log.clone()),
+            Self::Once | Self::OnTerminal(_) | Self::Managed(_) => Some(log.clone()),
             Self::Probe => None,
         }
     }
@@ -248,19 +282,6 @@ fn told(command: &Command) -> String {
         told.push_str(quoted(arg));
     }
     quoted(&told).to_owned()
-}
-
-/// Returns the descriptions of the standard streams; with a terminal, all that are connected to anything are that.
-fn on_terminal(size: Option<TerminalSize>, streams: [Object; 3]) -> [Arc<Description>; 3] {
-    let tty = size.map(|TerminalSize { rows, cols }| Tty::new(Size { rows, cols }));
-    streams.map(|stream| {
-        Description::stream(match (&tty, stream) {
-            (Some(tty), stream @ (Object::PipeReader(_) | Object::Output(_))) => {
-                Object::Tty { tty: tty.clone(), stream: Box::new(stream) }
-            }
-            (_, stream) => stream,
-        })
-    })
 }
 
 /// Refuses what no process can have, and what this engine doesn't offer.

@@ -21,11 +21,7 @@ pub(crate) enum Object {
     PipeReader(PipeReader),
     PipeWriter(PipeWriter),
     Device(Device),
-    /// A stream that the guest is told is a terminal.
-    Tty {
-        tty: Tty,
-        stream: Box<Object>,
-    },
+    Tty(Tty),
     /// Output that the host captures or streams.
     Output(Arc<dyn OutputSink>),
     /// Input that the host gave whole.
@@ -102,8 +98,7 @@ impl Description {
         let (readable, writable) = match &object {
             Object::PipeReader(_) | Object::Input(_) => (true, false),
             Object::PipeWriter(_) | Object::Output(_) => (false, true),
-            // A program may write to the descriptor it reads a terminal from; only the stream behind it says no.
-            Object::File(_) | Object::Dir(_) | Object::Device(_) | Object::Tty { .. } => (true, true),
+            Object::File(_) | Object::Dir(_) | Object::Device(_) | Object::Tty(_) => (true, true),
         };
         Arc::new(Self::new(object, readable, writable))
     }
@@ -131,7 +126,7 @@ impl Description {
             Object::File(_) => "file".to_owned(),
             Object::PipeReader(_) | Object::PipeWriter(_) | Object::Output(_) | Object::Input(_) => "pipe:".to_owned(),
             Object::Device(device) => format!("/dev/{device:?}").to_lowercase(),
-            Object::Tty { .. } => "/dev/tty".to_owned(),
+            Object::Tty(_) => "/dev/tty".to_owned(),
         }
     }
 
@@ -141,6 +136,14 @@ impl Description {
             Object::File(file) => Ok(file),
             Object::Dir(_) => Err(Errno::Isdir),
             _ => Err(Errno::Inval),
+        }
+    }
+
+    /// Returns the terminal, for calls that only a terminal serves.
+    pub(crate) fn tty(&self) -> Result<&Tty, Errno> {
+        match &self.object {
+            Object::Tty(tty) => Ok(tty),
+            _ => Err(Errno::Notty),
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use stillbox_kernel::Errno;
-use stillbox_kernel::fs::{At, FileSystem, FileType, OpenDir, OpenFile, OpenOptions, Opened, SetTime, Stat};
+use stillbox_kernel::fs::{At, Device, FileSystem, FileType, OpenDir, OpenFile, OpenOptions, Opened, SetTime, Stat};
 use wiggle::{GuestMemory, GuestPtr, GuestType as _};
 
 use crate::process::{Guest, Process, Stop};
@@ -82,6 +82,7 @@ pub(crate) fn open(
     let object = match process.table.fs.open(At::directory(dir, process.pid), path, &options)? {
         Opened::File(file) => Object::File(file),
         Opened::Directory(dir) => Object::Dir(dir),
+        Opened::Device(Device::Tty, _) => Object::Tty(process.session().terminal.clone().ok_or(Errno::Nxio)?),
         Opened::Device(device, _) => match device.descriptor() {
             Some(fd) => return Ok(process.fds.lock().get(fd)?),
             None => Object::Device(device),
@@ -191,7 +192,7 @@ pub(super) fn fd_mode(description: &Description) -> std::result::Result<u32, Err
     match &description.object {
         Object::File(file) => Ok(file.stat()?.st_mode()),
         Object::Dir(dir) => Ok(dir.stat()?.st_mode()),
-        Object::Device(_) | Object::Tty { .. } => Ok(0o020_666),
+        Object::Device(_) | Object::Tty(_) => Ok(0o020_666),
         Object::PipeReader(_) | Object::PipeWriter(_) | Object::Output(_) => Ok(0o010_600),
         Object::Input(_) => Ok(0o100_400),
     }

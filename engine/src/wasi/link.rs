@@ -35,7 +35,7 @@ macro_rules! link {
 const KNOWN: [&str; 5] = ["wasi_snapshot_preview1", "wasi_unstable", "wasix_32v1", "wasix_64v1", "stillbox_v1"];
 
 /// The functions that may wait for something, or send the caller a signal: signals are attended to before they return.
-pub(crate) const BLOCKING: [(&str, &str); 20] = [
+pub(crate) const BLOCKING: [(&str, &str); 24] = [
     ("wasi_snapshot_preview1", "fd_read"),
     ("wasi_snapshot_preview1", "fd_write"),
     ("wasi_snapshot_preview1", "poll_oneoff"),
@@ -55,7 +55,11 @@ pub(crate) const BLOCKING: [(&str, &str); 20] = [
     ("wasix_32v1", "proc_signal"),
     ("wasix_32v1", "proc_spawn3"),
     ("wasix_32v1", "thread_sleep"),
+    ("wasix_32v1", "tty_set"),
     ("stillbox_v1", "proc_group_signal"),
+    ("stillbox_v1", "tty_attr_set"),
+    ("stillbox_v1", "tty_group_set"),
+    ("stillbox_v1", "tty_size_set"),
 ];
 
 /// Returns whether a guest may be suspended in a call of this import.
@@ -193,9 +197,18 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
         umask_set(a: i32, b: i32) -> i32;
         path_fs_get(a: i32, b: i32, c: i32, d: i32) -> i32;
         signal_action(a: i32, b: i32) -> i32;
+        proc_cpu_get(a: i32) -> i32;
         proc_group_get(a: i32, b: i32) -> i32;
         proc_group_set(a: i32, b: i32) -> i32;
         proc_group_signal(a: i32, b: i32) -> i32;
+        proc_session_get(a: i32, b: i32) -> i32;
+        proc_session_new(a: i32) -> i32;
+        tty_attr_get(a: i32, b: i32) -> i32;
+        tty_attr_set(a: i32, b: i32, c: i32) -> i32;
+        tty_size_get(a: i32, b: i32) -> i32;
+        tty_size_set(a: i32, b: i32) -> i32;
+        tty_group_get(a: i32, b: i32) -> i32;
+        tty_group_set(a: i32, b: i32) -> i32;
     }
     let (module, name) = stillbox_capture::SAFEPOINT;
     linker.func_wrap(module, name, |mut caller: Caller<'_, Guest>| run::attend(caller.as_context_mut()))?;

@@ -1,7 +1,8 @@
 //! The ABI: what a guest imports, translated to the kernel's objects.
 //!
 //! `abi` is generated from the witx text; [`preview1`], [`wasix`] and [`stillbox`] implement a namespace each and are thin:
-//! the work is done by what they share, [`fd_table`], [`files`], [`streams`], [`poll`], [`clocks`] and [`processes`].
+//! the work is done by what they share, [`fd_table`], [`files`], [`streams`], [`terminal`], [`poll`], [`clocks`] and
+//! [`processes`].
 
 #[expect(clippy::too_many_arguments, reason = "the ABI's functions have as many as they have")]
 pub(crate) mod abi;
@@ -16,6 +17,7 @@ pub(crate) mod processes;
 mod rights;
 mod stillbox;
 pub(crate) mod streams;
+mod terminal;
 mod unstable;
 mod wasix;
 

@@ -124,12 +124,9 @@ fn poll_ready(cx: &mut Context<'_>, description: &Description, to_read: bool) ->
     if !allowed {
         return Poll::Ready(Err(Errno::Badf));
     }
-    let object = match &description.object {
-        Object::Tty { stream, .. } => stream,
-        object => object,
-    };
-    match (object, to_read) {
+    match (&description.object, to_read) {
         (Object::PipeReader(reader), true) => reader.poll_ready(cx).map(Ok),
+        (Object::Tty(tty), true) => tty.poll_readable(cx).map(Ok),
         (Object::PipeWriter(writer), false) => writer.poll_ready(cx).map(Ok),
         (Object::File(file), true) => {
             let Ok(len) = file.size() else { return Poll::Ready(Err(Errno::Io)) };

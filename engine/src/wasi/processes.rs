@@ -1,4 +1,4 @@
-//! Processes as guests handle them: spawn, exec, wait, signals, groups, and the terminal.
+//! Processes as guests handle them: spawn, exec, wait, signals, groups and sessions.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -7,14 +7,14 @@ use std::task::{Context, Poll, Waker};
 use stillbox_kernel::Errno;
 
 use crate::process::signals::Action;
-use crate::process::spawn::Spawn;
+use crate::process::spawn::{Place, Spawn};
 use crate::process::table::{ChildChange, Which};
 use crate::process::{Departure, Pid, Process, Signal, Stop};
 use crate::program::Invocation;
 use crate::program::resolve::{self, DEFAULT_PATH, Request};
-use crate::wasi::abi::types;
-use crate::wasi::fd_table::{Description, FdTable, Object};
+use crate::wasi::fd_table::FdTable;
 use crate::wasi::files::{self, Cwd, How};
+use crate::wasi::terminal;
 
 /// The command of a spawn or an exec.
 pub(crate) struct SpawnArgs {
@@ -25,13 +25,31 @@ pub(crate) struct SpawnArgs {
     pub(crate) search: Option<String>,
 }
 
-/// What is done to a child's descriptors before it starts.
+/// What is done to a child before it starts, most of it to its descriptors.
 pub(crate) enum FdOp {
     Close(u32),
-    Dup { from: u32, to: u32 },
-    Open { fd: u32, path: String, how: How },
+    Dup {
+        from: u32,
+        to: u32,
+    },
+    Open {
+        fd: u32,
+        path: String,
+        how: How,
+    },
     Chdir(String),
     Fchdir(u32),
+    /// Puts it into a process group; 0 is one of its own.
+    Group(Pid),
+    /// Puts its group into the foreground of a terminal.
+    Foreground(u32),
+}
+
+/// A child that is about to start.
+struct Child {
+    fds: FdTable,
+    cwd: Cwd,
+    place: Place,
 }
 
 /// Returns the value of `PATH` in an environment.
@@ -64,11 +82,13 @@ pub(crate) fn spawn(
     ops: &[FdOp],
     dispositions: &[(Signal, bool)],
 ) -> Result<Pid, Errno> {
-    let mut fds = process.fds.lock().clone();
-    let mut cwd = process.cwd.lock().clone();
+    let fds = process.fds.lock().clone();
+    let cwd = process.cwd.lock().clone();
+    let mut child = Child { fds, cwd, place: Place::default() };
     for op in ops {
-        apply(process, &mut fds, &mut cwd, op)?;
+        apply(process, &mut child, op)?;
     }
+    let Child { mut fds, cwd, place } = child;
     fds.close_on_exec();
     let signals = process.signals.inherited();
     for &(signal, ignored) in dispositions {
@@ -76,31 +96,48 @@ pub(crate) fn spawn(
     }
     let invocation = invocation(process, args, &cwd)?;
     let pid = process.table.allocate_pid();
-    let request = Spawn { pid, invocation, fds, cwd, parent: Some(process.clone()), signals };
+    let request = Spawn { pid, invocation, fds, cwd, parent: Some(process.clone()), signals, place };
     Ok(process.table.spawn(request)?.pid)
 }
 
-fn apply(process: &Process, fds: &mut FdTable, cwd: &mut Cwd, op: &FdOp) -> Result<(), Errno> {
+fn apply(process: &Process, child: &mut Child, op: &FdOp) -> Result<(), Errno> {
+    let Child { fds, cwd, place } = child;
     match op {
-        FdOp::Close(fd) => fds.remove(*fd).map(drop),
+        FdOp::Close(fd) => drop(fds.remove(*fd)?),
         FdOp::Dup { from, to } => {
             let description = fds.get(*from)?;
-            fds.set(*to, description)
+            fds.set(*to, description)?;
         }
         FdOp::Open { fd, path, how } => {
             let opened = files::open(process, cwd.dir(), path, *how).map_err(errno_of)?;
-            fds.set(*fd, opened)
+            fds.set(*fd, opened)?;
         }
-        FdOp::Chdir(path) => {
-            *cwd = cwd.change(process, path)?;
-            Ok(())
-        }
+        FdOp::Chdir(path) => *cwd = cwd.change(process, path)?,
         FdOp::Fchdir(fd) => {
             let description = fds.get(*fd)?;
             *cwd = Cwd::new(description.dir()?.clone());
-            Ok(())
+        }
+        FdOp::Group(group) => {
+            if *group != 0 {
+                require_group(process, *group)?;
+            }
+            place.group = Some(*group);
+        }
+        FdOp::Foreground(fd) => {
+            let description = fds.get(*fd)?;
+            let tty = description.tty()?;
+            terminal::require_own(process, tty)?;
+            place.foreground = Some(tty.clone());
         }
     }
+    Ok(())
+}
+
+/// Checks that a group is there in the session of a process.
+pub(super) fn require_group(process: &Process, group: Pid) -> Result<(), Errno> {
+    let leader = process.session().leader;
+    let is_meant = |other: &Arc<Process>| other.group() == group && other.session().leader == leader;
+    if process.table.list().iter().any(is_meant) { Ok(()) } else { Err(Errno::Perm) }
 }
 
 /// Returns the error number of a call that never ends a process.
@@ -159,11 +196,10 @@ pub(crate) fn kill(process: &Process, pid: Pid, signal: u8) -> Result<(), Stop> 
 
 /// Sends a signal to all processes of a group.
 pub(crate) fn kill_group(process: &Process, group: Pid, signal: u8) -> Result<(), Stop> {
-    let group = if group == 0 { process.group.load(Ordering::Acquire) } else { group };
-    let is_meant = |process: &Process| process.group.load(Ordering::Acquire) == group;
+    let group = if group == 0 { process.group() } else { group };
     let count = match signal {
-        0 => process.table.list().iter().filter(|process| is_meant(process)).count(),
-        signal => process.table.signal_all(Signal::new(signal).ok_or(Errno::Inval)?, is_meant),
+        0 => process.table.list().iter().filter(|process| process.group() == group).count(),
+        signal => process.table.signal_group(group, Signal::new(signal).ok_or(Errno::Inval)?),
     };
     if count == 0 {
         return Err(Errno::Srch.into());
@@ -186,8 +222,12 @@ pub(crate) fn parent(process: &Process, pid: Pid) -> Result<Pid, Errno> {
 
 /// Returns the group of a process.
 pub(crate) fn group(process: &Process, pid: Pid) -> Result<Pid, Errno> {
-    let target = target(process, pid)?;
-    Ok(target.group.load(Ordering::Acquire))
+    Ok(target(process, pid)?.group())
+}
+
+/// Returns the leader of the session of a process.
+pub(crate) fn session(process: &Process, pid: Pid) -> Result<Pid, Errno> {
+    Ok(target(process, pid)?.session().leader)
 }
 
 /// Puts a process, itself or a child, into a group.
@@ -196,44 +236,15 @@ pub(crate) fn set_group(process: &Process, pid: Pid, group: Pid) -> Result<(), E
     if target.pid != process.pid && target.parent.load(Ordering::Acquire) != process.pid {
         return Err(Errno::Srch);
     }
+    let (own, session) = (process.session().leader, target.session().leader);
+    // POSIX `setpgid`: the leader of a session leads its group for good, and other sessions are out of reach.
+    if own != session || (session == target.pid && group != 0 && group != target.pid) {
+        return Err(Errno::Perm);
+    }
     let group = if group == 0 { target.pid } else { group };
+    if group != target.pid {
+        require_group(process, group)?;
+    }
     target.group.store(group, Ordering::Release);
-    Ok(())
-}
-
-/// Returns the descriptions of the standard streams.
-fn stdio(process: &Process) -> [Option<Arc<Description>>; 3] {
-    let fds = process.fds.lock();
-    [0, 1, 2].map(|fd| fds.get(fd).ok())
-}
-
-/// Returns the state of the terminal that any of the standard streams is.
-pub(crate) fn tty_state(process: &Process) -> Result<types::Tty, Errno> {
-    let stdio = stdio(process);
-    let tty = super::wasix::terminal_of(&stdio).ok_or(Errno::Notty)?;
-    let (size, mode) = (tty.size(), tty.mode());
-    let is_tty = |fd: usize| {
-        let description = stdio[fd].as_deref();
-        u8::from(description.is_some_and(|description| matches!(description.object, Object::Tty { .. })))
-    };
-    Ok(types::Tty {
-        cols: size.cols.into(),
-        rows: size.rows.into(),
-        width: 0,
-        height: 0,
-        stdin_tty: is_tty(0),
-        stdout_tty: is_tty(1),
-        stderr_tty: is_tty(2),
-        echo: mode.echo.into(),
-        line_buffered: mode.line_buffered.into(),
-        line_feeds: 0,
-    })
-}
-
-/// Sets how the terminal treats its input.
-pub(crate) fn set_tty_mode(process: &Process, wanted: &types::Tty) -> Result<(), Errno> {
-    let stdio = stdio(process);
-    let tty = super::wasix::terminal_of(&stdio).ok_or(Errno::Notty)?;
-    tty.set_mode(stillbox_kernel::tty::Mode { echo: wanted.echo != 0, line_buffered: wanted.line_buffered != 0 });
     Ok(())
 }

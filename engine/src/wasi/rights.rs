@@ -13,7 +13,7 @@ pub(super) fn file_type(object: &Object) -> Filetype {
     match object {
         Object::File(_) | Object::Input(_) => Filetype::RegularFile,
         Object::Dir(_) => Filetype::Directory,
-        Object::Device(_) | Object::Tty { .. } => Filetype::CharacterDevice,
+        Object::Device(_) | Object::Tty(_) => Filetype::CharacterDevice,
         // Preview1 has no word for a pipe.
         Object::PipeReader(_) | Object::PipeWriter(_) | Object::Output(_) => Filetype::Unknown,
     }

@@ -1,21 +1,20 @@
 //! Reading and writing a description, whatever it refers to.
 
+use std::time::Instant;
+
 use stillbox_kernel::Errno;
 use stillbox_kernel::fs::Device;
 
 use crate::process::{Process, Signal, Stop};
 use crate::wasi::fd_table::{Description, Object};
+use crate::wasi::terminal;
 
 /// Reads into `buf` and returns how many bytes were read; 0 is end of file. Moves the position of a file.
 pub(crate) fn read(process: &Process, description: &Description, buf: &mut [u8]) -> Result<usize, Stop> {
     if !description.readable {
         return Err(Errno::Badf.into());
     }
-    read_object(process, description, &description.object, buf)
-}
-
-fn read_object(process: &Process, description: &Description, object: &Object, buf: &mut [u8]) -> Result<usize, Stop> {
-    match object {
+    match &description.object {
         Object::File(file) => {
             let mut position = description.position.lock();
             let count = file.read_at(*position, buf)?;
@@ -31,7 +30,14 @@ fn read_object(process: &Process, description: &Description, object: &Object, bu
             Ok(count)
         }
         Object::PipeReader(reader) => wait(process, description, |cx| reader.poll_read(cx, buf).map(Ok)),
-        Object::Tty { stream, .. } => read_object(process, description, stream, buf),
+        Object::Tty(tty) => {
+            let deadline = tty.read_timeout().map(|timeout| Instant::now() + timeout);
+            let read = wait_until(process, description, deadline, |cx| terminal::poll_read(process, tty, cx, buf));
+            match read {
+                Err(Stop::Errno(Errno::Timedout)) => Ok(0),
+                read => read,
+            }
+        }
         Object::Device(device) => read_device(process, *device, buf),
         Object::Dir(_) => Err(Errno::Isdir.into()),
         Object::PipeWriter(_) | Object::Output(_) => Err(Errno::Badf.into()),
@@ -60,11 +66,7 @@ pub(crate) fn write(process: &Process, description: &Description, buf: &[u8]) ->
     if !description.writable {
         return Err(Errno::Badf.into());
     }
-    write_object(process, description, &description.object, buf)
-}
-
-fn write_object(process: &Process, description: &Description, object: &Object, buf: &[u8]) -> Result<usize, Stop> {
-    match object {
+    match &description.object {
         Object::File(file) => {
             let mut position = description.position.lock();
             if description.is_append() {
@@ -77,7 +79,7 @@ fn write_object(process: &Process, description: &Description, object: &Object, b
             Ok(count)
         }
         Object::PipeWriter(writer) => write_all(process, description, buf, |cx, rest| writer.poll_write(cx, rest)),
-        Object::Tty { stream, .. } => write_object(process, description, stream, buf),
+        Object::Tty(tty) => wait(process, description, |_| terminal::poll_write(process, tty, buf)),
         Object::Output(sink) => match buf {
             [] => Ok(0),
             buf => match sink.write(buf) {
@@ -123,6 +125,15 @@ fn broken_pipe(process: &Process) -> Result<usize, Stop> {
 fn wait<T>(
     process: &Process,
     description: &Description,
+    poll: impl FnMut(&mut std::task::Context<'_>) -> std::task::Poll<Result<T, Errno>>,
+) -> Result<T, Stop> {
+    wait_until(process, description, None, poll)
+}
+
+fn wait_until<T>(
+    process: &Process,
+    description: &Description,
+    deadline: Option<Instant>,
     mut poll: impl FnMut(&mut std::task::Context<'_>) -> std::task::Poll<Result<T, Errno>>,
 ) -> Result<T, Stop> {
     if description.is_nonblocking() {
@@ -132,5 +143,5 @@ fn wait<T>(
             std::task::Poll::Pending => Err(Errno::Again.into()),
         };
     }
-    Ok(process.block(None, poll)??)
+    Ok(process.block(deadline, poll)??)
 }

@@ -1,7 +1,5 @@
 //! `wasix_32v1`: processes, descriptors, terminals and signals, as far as a shell and its programs need them.
 
-use std::sync::Arc;
-
 use stillbox_kernel::Errno;
 use wiggle::{GuestMemory, GuestPtr};
 
@@ -10,7 +8,7 @@ use crate::process::{Departure, Exit, Guest, Pid, Signal};
 use crate::wasi::abi::{Result, types, wasix_32v1};
 use crate::wasi::fd_table::{Description, Object};
 use crate::wasi::processes::{self, FdOp, SpawnArgs};
-use crate::wasi::{clocks, memory as guest};
+use crate::wasi::{clocks, memory as guest, terminal};
 
 /// The tags of a `join_status`.
 const NOTHING: u8 = 0;
@@ -84,6 +82,9 @@ fn read_fd_op(memory: &GuestMemory<'_>, op: types::SpawnFdOp, left: &mut u32) ->
         },
         3 => FdOp::Chdir(path()?),
         4 => FdOp::Fchdir(op.fd),
+        // Ours: what POSIX has as attributes of a spawn.
+        0x80 => FdOp::Group(op.src_fd),
+        0x81 => FdOp::Foreground(op.fd),
         _ => return Err(Errno::Inval.into()),
     })
 }
@@ -162,9 +163,9 @@ impl wasix_32v1::Wasix32v1 for Guest {
                 status.tag = EXIT_SIGNAL;
                 status.signal = signal.number();
             }
-            ChildChange::Stopped => {
+            ChildChange::Stopped(signal) => {
                 status.tag = STOPPED;
-                status.low = Signal::STOP.number();
+                status.low = signal.number();
             }
         }
         Ok(status)
@@ -238,13 +239,13 @@ impl wasix_32v1::Wasix32v1 for Guest {
     }
 
     fn tty_get(&mut self, memory: &mut GuestMemory<'_>, state: GuestPtr<types::Tty>) -> Result<()> {
-        let state_now = processes::tty_state(&self.process)?;
+        let state_now = terminal::state(&self.process)?;
         Ok(memory.write(state, state_now)?)
     }
 
     fn tty_set(&mut self, memory: &mut GuestMemory<'_>, state: GuestPtr<types::Tty>) -> Result<()> {
         let wanted: types::Tty = memory.read(state)?;
-        Ok(processes::set_tty_mode(&self.process, &wanted)?)
+        Ok(terminal::set_state(&self.process, &wanted)?)
     }
 
     fn callback_signal(&mut self, memory: &mut GuestMemory<'_>, name: GuestPtr<str>) {
@@ -264,12 +265,4 @@ impl wasix_32v1::Wasix32v1 for Guest {
     fn thread_parallelism(&mut self, _memory: &mut GuestMemory<'_>) -> Result<u32> {
         Ok(1)
     }
-}
-
-/// Returns the descriptions of a guest's standard streams that are terminals, by descriptor.
-pub(super) fn terminal_of(descriptions: &[Option<Arc<Description>>]) -> Option<&stillbox_kernel::tty::Tty> {
-    descriptions.iter().flatten().find_map(|description| match &description.object {
-        Object::Tty { tty, .. } => Some(tty),
-        _ => None,
-    })
 }

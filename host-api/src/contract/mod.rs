@@ -32,6 +32,7 @@ mod logs;
 mod managed;
 mod output;
 mod process;
+mod pty;
 mod run;
 mod stdin;
 
@@ -75,6 +76,9 @@ macro_rules! sandbox_contract {
                 a_last_line_counts_when_its_process_is_over what_is_discarded_is_not_logged the_log_is_bounded;
             files: write_then_read write_makes_directories_and_replaces read_errors dotdot_is_refused invalid_paths
                 relative_paths_are_those_of_programs delete list_order list_errors upload large_content;
+            pty: types_and_shows exit_code_and_signal keys_send_signals resize_sends_a_signal goes_on_and_is_found_again
+                slow_watcher_slows_nothing input_waits signals_pass_what_waits kill_hangs_up kill_is_heeded_in_the_end
+                shell_is_interactive errors number_is_bounded ends_with_its_sandbox;
             lifecycle: running_from_the_start terminate_resolves_what_is_in_progress terminated_is_final
                 status_changes_are_told new_limits_are_for_new_processes an_update_is_checked
                 the_ephemeral_are_not_suspended;

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use stillbox::{
     AsyncSandbox, Command, CommandResult, DirectoryEntry, ExitReason, FileError, LifecycleError, LogFilter, LogLine,
-    OutputEvents, OutputResponse, OutputStream, Pid, ProcessError, ProcessInfo, ProcessRef, ProcessStatus, SandboxInfo,
-    SandboxStatus, SandboxUpdate, Signal, TerminationReason, WrongStatus,
+    OutputEvents, OutputResponse, OutputStream, Pid, ProcessError, ProcessInfo, ProcessRef, ProcessStatus, Pty,
+    PtyInfo, PtySpec, SandboxInfo, SandboxStatus, SandboxUpdate, Signal, TerminationReason, WrongStatus,
 };
 use tokio::sync::oneshot;
 
@@ -205,6 +205,20 @@ impl AsyncSandbox for Sandbox {
     async fn get_logs(&self, filter: LogFilter) -> Result<Vec<LogLine>, ProcessError> {
         drop(self.inner.used()?);
         Ok(self.inner.log.lines(&filter))
+    }
+
+    async fn create_pty(&self, spec: PtySpec) -> Result<Arc<dyn Pty>, ProcessError> {
+        Ok(self.inner.create_pty(spec)?)
+    }
+
+    async fn connect_pty(&self, id: &str) -> Result<Arc<dyn Pty>, ProcessError> {
+        let state = self.inner.used()?;
+        let found = state.ptys.iter().find(|session| session.id() == id).cloned();
+        Ok(found.ok_or_else(|| ProcessError::NoSuchPty { id: id.to_owned() })?)
+    }
+
+    async fn list_ptys(&self) -> Result<Vec<PtyInfo>, ProcessError> {
+        Ok(self.inner.used()?.ptys.iter().map(|session| session.info_now()).collect())
     }
 
     async fn read_file(&self, path: &str) -> Result<Bytes, FileError> {

@@ -1,7 +1,7 @@
 //! One process of the host, and the thread that reads what it writes until nobody can write any more.
 
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command as HostCommand, ExitStatus, Stdio};
@@ -52,6 +52,8 @@ pub(super) struct Surroundings<'a> {
     /// Whether the output ends with this process.
     pub(super) is_last: bool,
     pub(super) log: Option<Arc<Log>>,
+    /// What it has as all its standard streams, and leads a session on.
+    pub(super) terminal: Option<OwnedFd>,
 }
 
 impl Job {
@@ -59,16 +61,23 @@ impl Job {
     pub(super) fn start(command: &Command, within: Surroundings<'_>) -> Result<Arc<Self>, ProcessError> {
         let mut host = HostCommand::new(&command.program);
         host.args(&command.args).env_clear().envs(within.env).env(tree::JOB, &within.mark);
-        host.current_dir(within.cwd).process_group(0);
-        host.stdin(if command.stdin == InputMode::Closed { Stdio::null() } else { Stdio::piped() });
-        let piped = |mode: &OutputMode| match mode {
-            OutputMode::Discard => Stdio::null(),
-            OutputMode::Capture | OutputMode::Stream(_) => Stdio::piped(),
-        };
-        host.stdout(piped(&command.stdout)).stderr(piped(&command.stderr));
+        host.current_dir(within.cwd);
+        match within.terminal {
+            Some(terminal) => lead_session_on(&mut host, &terminal).map_err(|error| ProcessError::NotExecutable {
+                program: command.program.clone(),
+                source: error.into(),
+            })?,
+            None => {
+                host.process_group(0);
+                host.stdin(if command.stdin == InputMode::Closed { Stdio::null() } else { Stdio::piped() });
+                host.stdout(piped(&command.stdout)).stderr(piped(&command.stderr));
+            }
+        }
         let mut child = host.spawn().map_err(|error| start_error(&command.program, error))?;
 
         let pid = child.id();
+        // It holds the program's end of a terminal open, which nobody would see the end of then.
+        drop(host);
         let stdin = child.stdin.take().and_then(|stdin| feed(stdin, &command.stdin));
         let job = Arc::new(Self {
             pid,
@@ -180,6 +189,33 @@ impl Job {
         }
         Ok(())
     }
+}
+
+fn piped(mode: &OutputMode) -> Stdio {
+    match mode {
+        OutputMode::Discard => Stdio::null(),
+        OutputMode::Capture | OutputMode::Stream(_) => Stdio::piped(),
+    }
+}
+
+nix::ioctl_write_int_bad!(
+    /// Makes a terminal that of the session which the caller leads.
+    take_terminal,
+    libc::TIOCSCTTY
+);
+
+/// Has a process begin with a terminal, and a session on it.
+fn lead_session_on(host: &mut HostCommand, terminal: &OwnedFd) -> io::Result<()> {
+    host.stdin(terminal.try_clone()?).stdout(terminal.try_clone()?).stderr(terminal.try_clone()?);
+    let take = || {
+        nix::unistd::setsid()?;
+        // SAFETY: descriptor 0 is the terminal, and the command takes a number.
+        unsafe { take_terminal(0, 0) }?;
+        Ok(())
+    };
+    // SAFETY: both are system calls, which may be made between fork and exec.
+    unsafe { host.pre_exec(take) };
+    Ok(())
 }
 
 /// Returns the pipe that the caller writes to, or has the bytes that it gave written by a thread.

@@ -10,6 +10,7 @@
 //!                              '--> Entry: a process as the API knows it, with its supervisor     entry.rs, supervise.rs
 //!                                     '--> Job: one process of the host, and a thread that reads what it writes    job.rs
 //!                                            '--> Output: its lines, for readers and followers    output.rs
+//!                        '--> Session: a terminal of the host's with a job on it    pty.rs
 //! ```
 //!
 //! Every process is the leader of a group, and has a mark in its environment that its descendants inherit: so what it
@@ -23,6 +24,7 @@ mod handle;
 mod job;
 mod log;
 mod output;
+mod pty;
 mod sandbox;
 mod supervise;
 mod tree;

@@ -1,14 +1,15 @@
 //! A sandbox that is none: a directory of the host, and the processes that were started in it.
 
 use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use stillbox::{
-    Command, FileError, Limits, LogLevel, Probe, ProcessError, ProcessRef, ProcessStatus, SandboxInfo, SandboxSpec,
-    SandboxStatus, SandboxUpdate, TerminationReason, Unsupported, WrongStatus,
+    Command, FileError, Limits, LogLevel, Probe, ProcessError, ProcessRef, ProcessStatus, PtySpec, SandboxInfo,
+    SandboxSpec, SandboxStatus, SandboxUpdate, TerminationReason, Unsupported, WrongStatus,
 };
 use tempfile::TempDir;
 use tokio::sync::{mpsc, watch};
@@ -18,6 +19,7 @@ use super::entry::{Entry, Managed};
 use super::job::{Job, Surroundings};
 use super::log::Log;
 use super::output::Output;
+use super::pty::{Ends, Session};
 use super::supervise::Supervisor;
 use super::{files, now_ms, tree};
 
@@ -40,6 +42,7 @@ pub(super) struct State {
     used: Instant,
     auto_resume: bool,
     pub(super) entries: Vec<Arc<Entry>>,
+    pub(super) ptys: Vec<Arc<Session>>,
     ended: Option<(TerminationReason, u64)>,
     tasks: Vec<AbortHandle>,
 }
@@ -53,6 +56,7 @@ impl Inner {
             used: Instant::now(),
             auto_resume: spec.auto_resume,
             entries: Vec::new(),
+            ptys: Vec::new(),
             ended: None,
             tasks: Vec::new(),
         };
@@ -144,7 +148,7 @@ impl Inner {
         let is_managed = may_manage && command.is_managed();
         let output = Output::new(state.limits.output_bytes);
         let wall_time = state.limits.wall_time;
-        let job = self.start_job(&command, output, !is_managed, Some(self.log.clone()), wall_time)?;
+        let job = self.start_job(&command, output, !is_managed, Some(self.log.clone()), wall_time, None)?;
         let (sender, requests) = mpsc::unbounded_channel();
         let managed = is_managed.then(|| Managed::new(&command, sender));
         let entry = Entry::new(command, job, managed);
@@ -158,6 +162,32 @@ impl Inner {
         Ok(entry)
     }
 
+    /// Starts a command on a terminal of its own.
+    pub(super) fn create_pty(self: &Arc<Self>, spec: PtySpec) -> Result<Arc<Session>, ProcessError> {
+        let PtySpec { command, rows, cols } = spec;
+        check(&command)?;
+        let mut state = self.used()?;
+        if let Some(name) = command.name.as_ref().filter(|name| state.holds(name)) {
+            return Err(ProcessError::NameTaken { name: name.clone() });
+        }
+        if state.ptys.len() >= state.limits.terminals as usize {
+            let ended = state.ptys.iter().position(|session| session.has_ended());
+            let limit = || ProcessError::Limit { program: command.program.clone(), limit: "terminals" };
+            state.ptys.remove(ended.ok_or_else(limit)?);
+        }
+        let failed = |error: std::io::Error| ProcessError::Engine(error.into());
+        let Ends { master, program } = Ends::new(rows, cols).map_err(failed)?;
+        let output = Output::new(state.limits.output_bytes);
+        let (log, wall_time) = (Some(self.log.clone()), state.limits.wall_time);
+        let job = self.start_job(&command, output, true, log, wall_time, Some(program))?;
+        let screen_bytes = state.limits.terminal_bytes as usize;
+        let session = Session::new(command.clone(), job.clone(), master, (rows, cols), screen_bytes).map_err(failed)?;
+        state.ptys.push(session.clone());
+        state.entries.push(Entry::new(command, job, None));
+        state.forget_oldest();
+        Ok(session)
+    }
+
     /// Starts another process of a managed one.
     pub(super) fn launch(
         self: &Arc<Self>,
@@ -168,7 +198,7 @@ impl Inner {
         let state = self.used()?;
         let output = output.unwrap_or_else(|| Output::new(state.limits.output_bytes));
         let log = is_logged.then(|| self.log.clone());
-        self.start_job(command, output, false, log, state.limits.wall_time)
+        self.start_job(command, output, false, log, state.limits.wall_time, None)
     }
 
     /// Starts a look at a process.
@@ -183,6 +213,7 @@ impl Inner {
         is_last: bool,
         log: Option<Arc<Log>>,
         wall_time: Option<Duration>,
+        terminal: Option<OwnedFd>,
     ) -> Result<Arc<Job>, ProcessError> {
         let cwd = command.working_dir.as_ref().map_or(self.home(), |dir| self.home().join(dir));
         if !cwd.is_dir() {
@@ -196,8 +227,15 @@ impl Inner {
         env.extend(command.env.clone());
         env.insert(tree::SANDBOX.into(), self.id.clone());
         let mark = format!("{}.{}", self.id, self.jobs_made.fetch_add(1, Ordering::Relaxed));
-        let within =
-            Surroundings { cwd: &cwd, env: env.into_iter().collect(), mark, output, is_last, log: log.clone() };
+        let within = Surroundings {
+            cwd: &cwd,
+            env: env.into_iter().collect(),
+            mark,
+            output,
+            is_last,
+            log: log.clone(),
+            terminal,
+        };
         let job = Job::start(command, within)?;
         if let Some(log) = log {
             log.event(Some(job.pid), LogLevel::Info, format!("started: {} {:?}", command.program, command.args));

@@ -12,6 +12,10 @@ const NATIVE_DIFFERENCES: &[(&str, &str)] = &[
         "engine::paths_begin_at_one_root",
         "a native program's root is the host's, and its sandbox a directory below that",
     ),
+    (
+        "pty::signals_pass_what_waits",
+        "Linux reads keys only as far as there is room for them, so a ^C waits behind what nobody reads",
+    ),
     ("engine::files_are_limited", "a directory of the host has no quota"),
     ("engine::processes_are_limited", "what a native process may start is the user's business, and not its sandbox's"),
 ];
