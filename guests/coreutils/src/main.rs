@@ -5,6 +5,7 @@
 mod dd;
 mod ls;
 mod modes;
+mod sort;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -86,7 +87,7 @@ utilities! {
     "shred" uu_shred,
     "shuf" uu_shuf,
     "sleep" uu_sleep,
-    "sort" uu_sort,
+    "sort" sort,
     "split" uu_split,
     "sum" uu_sum,
     "tail" uu_tail,

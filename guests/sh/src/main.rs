@@ -7,6 +7,8 @@
 mod args;
 mod arith;
 mod builtins;
+mod control;
+mod editor;
 mod escape;
 mod exec;
 mod expand;

@@ -2,6 +2,7 @@
 
 use stillbox_sys as sys;
 
+use crate::editor::{self, Answer};
 use crate::input;
 use crate::shell::{Flow, Shell, Unwind};
 use crate::syntax::{ParseError, Parser};
@@ -114,41 +115,40 @@ impl Shell {
     /// Reads commands from standard input, line by line, and runs each as soon as it is complete.
     pub fn run_stdin(&mut self) -> i32 {
         if self.interactive {
-            // The terminal's interrupt ends the line that is typed, not the shell.
-            let _ = sys::signal_action(2, sys::Disposition::Catch);
-            let _ = sys::signal_action(15, sys::Disposition::Ignore);
+            self.take_control();
+            self.load_history();
         }
         let name = self.arg0.clone();
         let mut pending = String::new();
         let (mut line, mut first_line) = (1, 1);
         let result = loop {
-            if self.interactive {
-                self.report_jobs();
-                let (prompt, default) = if pending.is_empty() { ("PS1", "\\s-\\v\\$ ") } else { ("PS2", "> ") };
-                self.show_prompt(prompt, default);
-            }
-            let read = self.read_command_line();
-            let end = read.is_none();
-            match read {
-                Some(None) => {
+            let answer = self.next_line(pending.is_empty());
+            let end = answer == Answer::End;
+            match answer {
+                Answer::Interrupted => {
+                    self.status = 130;
                     pending.clear();
                     continue;
                 }
-                Some(Some(text)) => {
+                Answer::Line(text) => {
                     line += 1;
                     pending.push_str(&text);
                 }
-                None if pending.is_empty() => {
+                Answer::End if pending.is_empty() => {
                     if self.interactive {
                         let _ = sys::write_all(2, b"exit\n");
+                        if self.warn_of_stopped_jobs() {
+                            continue;
+                        }
                     }
                     break Ok(self.status);
                 }
-                None => {}
+                Answer::End => {}
             }
             let source = std::mem::take(&mut pending);
             let mut parser = Parser::new(&source, first_line, &name);
             parser.interactive = !end;
+            let was_warned = self.warned;
             let outcome = loop {
                 let start = parser.position();
                 match parser.next_command() {
@@ -174,6 +174,7 @@ impl Shell {
             };
             if pending.is_empty() {
                 first_line = line;
+                self.warned &= !was_warned;
             }
             match outcome {
                 Ok(()) | Err(Unwind::Break(_) | Unwind::Continue(_) | Unwind::Return(_)) => {}
@@ -183,8 +184,47 @@ impl Shell {
         self.finish(result)
     }
 
-    /// Reads a line of commands. `None` is the end, and `Some(None)` an interrupt.
-    fn read_command_line(&mut self) -> Option<Option<String>> {
+    /// Reads the next line of commands, its newline included, behind a prompt if there is a user.
+    fn next_line(&mut self, first: bool) -> Answer {
+        if !self.interactive {
+            return input::read_line(0).map_or(Answer::End, Answer::Line);
+        }
+        self.report_jobs();
+        let (name, default) = if first { ("PS1", "\\s-\\v\\$ ") } else { ("PS2", "> ") };
+        if let Some((terminal, modes)) = self.terminal_to_edit_on() {
+            let source = self.get(name).unwrap_or_else(|| default.to_owned());
+            let prompt = self.prompt(&source);
+            let answer = editor::read(self, terminal, modes, &prompt);
+            self.note_size(terminal);
+            return match answer {
+                Answer::Line(line) => Answer::Line(line + "\n"),
+                answer => answer,
+            };
+        }
+        self.show_prompt(name, default);
+        self.read_typed_line()
+    }
+
+    /// Returns the terminal, if commands are typed there and it can be drawn on.
+    fn terminal_to_edit_on(&mut self) -> Option<(sys::Fd, sys::TtyModes)> {
+        let is_dumb = self.get("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
+        let control = self.control.as_ref().filter(|_| !is_dumb && sys::isatty(0) && sys::isatty(2))?;
+        Some((control.terminal, control.modes))
+    }
+
+    /// Puts the terminal's size, which may have changed, into the variables that tell it.
+    fn note_size(&mut self, terminal: sys::Fd) {
+        let Some(size) = sys::tty_size(terminal).ok().filter(|_| self.shopts.checkwinsize) else { return };
+        for (name, value) in [("LINES", size.rows), ("COLUMNS", size.cols)] {
+            if !self.vars.get(name).is_some_and(|variable| variable.attributes.readonly) {
+                // What can still fail is what the user has made of the variable, a number too large for it for example.
+                let _ = self.set(name, &value.to_string());
+            }
+        }
+    }
+
+    /// Reads a line that somebody else edits.
+    fn read_typed_line(&mut self) -> Answer {
         let mut reader = input::LineReader::new(0);
         let mut line = Vec::new();
         loop {
@@ -195,20 +235,35 @@ impl Shell {
                         break;
                     }
                 }
-                Ok(None) => break,
                 Err(sys::Errno::INTR) => {
-                    let interrupted = self.interactive && sys::take_pending_signals().any(|signal| signal == 2);
-                    if interrupted {
+                    if sys::take_pending_signals().any(|signal| signal == 2) {
                         let _ = sys::write_all(2, b"\n");
-                        self.status = 130;
-                        return Some(None);
+                        return Answer::Interrupted;
                     }
                 }
-                Err(_) => break,
+                Ok(None) | Err(_) => break,
             }
         }
         reader.give_back();
-        (!line.is_empty()).then(|| Some(text::decode_vec(line)))
+        if line.is_empty() { Answer::End } else { Answer::Line(text::decode_vec(line)) }
+    }
+
+    /// Remembers what was typed in earlier shells, and says where what is typed in this one is kept.
+    fn load_history(&mut self) {
+        let path = self.get("HISTFILE").or_else(|| self.get("HOME").map(|home| format!("{home}/.sh_history")));
+        if let (Some(path), true) = (path.filter(|path| !path.is_empty()), self.control.is_some()) {
+            self.history.load(path);
+        }
+    }
+
+    /// Tells the user once of stopped jobs, which end with the shell.
+    pub fn warn_of_stopped_jobs(&mut self) -> bool {
+        if self.warned || !self.jobs.has_stopped() {
+            return false;
+        }
+        let _ = sys::write_all(2, b"There are stopped jobs.\n");
+        self.warned = true;
+        true
     }
 
     /// Sources the profile of a login shell.

@@ -8,6 +8,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use stillbox_sys::{self as sys, Fd, Pid};
 
+use crate::control::{Control, Group};
+use crate::editor::History;
 use crate::jobs::Jobs;
 use crate::syntax::ast::{Command, Function};
 use crate::text;
@@ -226,6 +228,16 @@ pub struct State {
 pub struct Shell {
     pub state: State,
     pub jobs: Jobs,
+    /// The terminal, if this shell says which job has it.
+    pub control: Option<Control>,
+    /// The job that is being started or waited for.
+    pub group: Group,
+    /// How many command substitutions surround the current command, whose processes are no jobs.
+    pub substituting: u32,
+    /// What the user has typed before.
+    pub history: History,
+    /// Whether the user was told that there are stopped jobs, by the last command.
+    pub warned: bool,
     /// Collects what builtins print instead of file 1, in a command substitution that needs no process.
     pub capture: Option<Vec<u8>>,
     /// How deeply commands run inside of each other.
@@ -306,6 +318,11 @@ impl Shell {
         Shell {
             state,
             jobs: Jobs::default(),
+            control: None,
+            group: Group::default(),
+            substituting: 0,
+            history: History::default(),
+            warned: false,
             capture: None,
             depth: 0,
             substitutions: Vec::new(),
@@ -352,7 +369,7 @@ impl Shell {
         ] {
             self.vars.insert(name, Variable::scalar(value));
         }
-        for (name, value) in [("HOSTNAME", "localhost"), ("PATH", crate::exec::DEFAULT_PATH), ("HOME", "/root")] {
+        for (name, value) in [("HOSTNAME", "localhost"), ("PATH", crate::exec::DEFAULT_PATH)] {
             if self.vars.get(name).is_none() {
                 self.vars.insert(name, Variable::scalar(value));
             }

@@ -154,9 +154,10 @@ impl Shell {
             shell.reset_traps();
             shell.subshell_level += 1;
             shell.in_process += 1;
+            shell.options.monitor = false;
             let interactive = std::mem::take(&mut shell.interactive);
             // The subshell sees the jobs, but they are not its own to wait for.
-            shell.jobs.poll();
+            shell.jobs.poll(false);
             let jobs = shell.jobs.clone();
             let result = run(shell);
             let status = shell.finish(result);
@@ -233,6 +234,7 @@ impl Shell {
                 return Err(Unwind::Abort(1));
             }
         };
+        self.substituting += 1;
         let started = self.with_files(None, Some(write), start);
         let _ = sys::close(write);
         let output = match started {
@@ -240,10 +242,16 @@ impl Shell {
             _ => Vec::new(),
         };
         let _ = sys::close(read);
-        let status = match started? {
+        let status = started.map(|started| match started {
             Ok(pid) => self.wait_foreground(pid),
             Err(status) => status,
-        };
+        });
+        self.substituting -= 1;
+        let status = status?;
+        if self.interactive {
+            // An interrupt that ended it ends the command that it is part of.
+            self.run_pending_traps()?;
+        }
         Ok((output, status))
     }
 
@@ -280,6 +288,7 @@ impl Shell {
         let mut state = self.state.clone();
         state.subshell_level += 1;
         state.interactive = false;
+        state.options.monitor = false;
         let parcel = match postcard::to_stdvec(&Parcel { state, list: list.clone() }) {
             Ok(parcel) => parcel,
             Err(error) => {
@@ -299,12 +308,11 @@ impl Shell {
         spawn.args([text::encode(&self.arg0), ARGUMENT.into(), STATE_FD.to_string().into()]);
         spawn.envs(self.environment());
         spawn.dup2(read, STATE_FD);
-        if background {
-            spawn.signal(2, Disposition::Ignore).signal(3, Disposition::Ignore);
-        }
+        self.assign_job(&mut spawn, background);
         let started = spawn.spawn();
         let _ = sys::close(read);
-        if started.is_ok() {
+        if let Ok(pid) = started {
+            self.joined_job(pid);
             let _ = sys::signal_action(13, Disposition::Ignore);
             // A child that is gone does not read it, and its status tells why.
             let _ = sys::write_all(write, parcel);
@@ -335,7 +343,9 @@ impl Shell {
         // The child must not hold our end, or its own end would never see the other close.
         let _ = sys::set_cloexec(kept, true);
         let (stdin, stdout) = if input { (None, Some(theirs)) } else { (Some(theirs), None) };
+        self.substituting += 1;
         let started = self.with_files(stdin, stdout, |shell| shell.spawn_subshell_list(&command.list, false));
+        self.substituting -= 1;
         let _ = sys::set_cloexec(kept, false);
         let _ = sys::close(theirs);
         let pid = match started {

@@ -65,6 +65,7 @@ impl Shell {
         for signal in sys::take_pending_signals() {
             self.run_trap(Trap::Signal(signal))?;
             if signal == 2 && self.interactive && !self.traps.contains_key(&Trap::Signal(2)) {
+                let _ = sys::write_all(2, b"\n");
                 return Err(Unwind::Abort(130));
             }
         }

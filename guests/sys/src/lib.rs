@@ -7,10 +7,12 @@
 //! Linking this crate also makes relative paths work: a constructor tells wasi-libc the working directory that the
 //! process was started in. A program that needs nothing else says `use stillbox_sys as _;`.
 
+pub mod date;
 mod errno;
 mod file;
 mod signal;
 mod spawn;
+mod terminal;
 
 #[cfg(target_os = "wasi")]
 #[path = "wasm.rs"]
@@ -22,11 +24,13 @@ mod imp;
 pub use errno::{Errno, Result};
 pub use file::{Open, PollFd, Whence, close, is_open, open, poll, read, seek, write, write_all};
 pub use imp::{
-    chdir, dup, dup_min, dup2, fd_mode, fs_stats, get_group, getcwd, getpid, getppid, is_cloexec, isatty, kill,
-    kill_group, mode, pipe, set_cloexec, set_group, set_mode, signal_action, sleep, tty_get, tty_set, umask, wait,
+    chdir, cpu_times, dup, dup_min, dup2, fd_mode, fs_stats, get_group, get_session, getcwd, getpid, getppid,
+    is_cloexec, isatty, kill, kill_group, mode, new_session, pipe, set_cloexec, set_group, set_mode, set_tty_group,
+    set_tty_modes, set_tty_size, signal_action, sleep, tty_get, tty_group, tty_modes, tty_set, tty_size, umask, wait,
 };
 pub use signal::{Disposition, SIGNALS, Signal, signal_description, signal_name, signal_number, take_pending_signals};
 pub use spawn::{FdOp, Spawn};
+pub use terminal::{TtyModes, TtySize, control_char, tty_flag};
 
 /// Is the number of an open file.
 pub type Fd = i32;
@@ -63,6 +67,40 @@ pub struct WaitFlags {
     pub no_block: bool,
     /// Also reports children that were stopped by a signal.
     pub stopped: bool,
+}
+
+/// Is the processor time that a process has used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CpuTimes {
+    /// By itself.
+    pub own: Usage,
+    /// By its children that it has waited for, and by theirs.
+    pub children: Usage,
+}
+
+/// Is processor time, in nanoseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// In programs.
+    pub user: u64,
+    /// In the kernel. A sandbox doesn't tell it apart and counts it as the program's.
+    pub system: u64,
+}
+
+impl std::ops::Add for Usage {
+    type Output = Usage;
+
+    fn add(self, other: Usage) -> Usage {
+        Usage { user: self.user + other.user, system: self.system + other.system }
+    }
+}
+
+impl std::ops::Sub for Usage {
+    type Output = Usage;
+
+    fn sub(self, earlier: Usage) -> Usage {
+        Usage { user: self.user.saturating_sub(earlier.user), system: self.system.saturating_sub(earlier.system) }
+    }
 }
 
 /// Is the size of a terminal, and how it treats what is typed.

@@ -4,7 +4,7 @@ use std::ffi::CString;
 
 use crate::{Disposition, Errno, Fd, Open, Pid, Result, Signal, imp};
 
-/// Is one change to the child's files, made before its program starts.
+/// Is one change to the child, most of them to its files, made before its program starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FdOp {
     /// Closes a file.
@@ -20,6 +20,10 @@ pub enum FdOp {
     Open(Fd, CString, Open),
     /// Changes the working directory.
     Chdir(CString),
+    /// Moves it to a process group, 0 being one of its own.
+    Group(Pid),
+    /// Puts its group into the foreground of a terminal, which is one of the parent's files.
+    Foreground(Fd),
 }
 
 /// Describes a process to start: the program, its arguments, and how it differs from its parent.
@@ -123,6 +127,16 @@ impl Spawn {
     pub fn chdir(&mut self, path: impl AsRef<[u8]>) -> &mut Self {
         let path = self.text(path);
         self.fd_op(FdOp::Chdir(path))
+    }
+
+    /// Starts the child in this process group, 0 being one of its own.
+    pub fn group(&mut self, group: Pid) -> &mut Self {
+        self.fd_op(FdOp::Group(group))
+    }
+
+    /// Puts the child's group into the foreground of a terminal.
+    pub fn foreground(&mut self, terminal: Fd) -> &mut Self {
+        self.fd_op(FdOp::Foreground(terminal))
     }
 
     /// Sets what a signal does to the child; [`Disposition::Catch`] counts as the default.

@@ -4,7 +4,8 @@ use std::ffi::{CStr, CString};
 use std::time::Duration;
 
 use crate::{
-    Disposition, Errno, Fd, FdOp, FsStats, Open, Pid, Result, Signal, Spawn, Status, Tty, WaitFlags, file_type, signal,
+    CpuTimes, Disposition, Errno, Fd, FdOp, FsStats, Open, Pid, Result, Signal, Spawn, Status, Tty, TtyModes, TtySize,
+    Usage, WaitFlags, control_char, file_type, signal,
 };
 
 fn c_path(path: &[u8]) -> Result<CString> {
@@ -70,6 +71,20 @@ pub fn wait(pid: Option<Pid>, flags: WaitFlags) -> Result<Option<(Pid, Status)>>
         Status::Exited(libc::WEXITSTATUS(raw) as u8)
     };
     Ok(Some((pid as Pid, status)))
+}
+
+/// Returns the processor time of this process and of its children that have been waited for.
+pub fn cpu_times() -> Result<CpuTimes> {
+    Ok(CpuTimes { own: usage(libc::RUSAGE_SELF)?, children: usage(libc::RUSAGE_CHILDREN)? })
+}
+
+fn usage(whose: libc::c_int) -> Result<Usage> {
+    // SAFETY: rusage holds numbers only, of which zero is a value.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: the struct is valid for writes.
+    Errno::check(unsafe { libc::getrusage(whose, &raw mut usage) })?;
+    let nanoseconds = |time: libc::timeval| time.tv_sec as u64 * 1_000_000_000 + time.tv_usec as u64 * 1000;
+    Ok(Usage { user: nanoseconds(usage.ru_utime), system: nanoseconds(usage.ru_stime) })
 }
 
 /// Makes a pipe and returns its read and write ends, which programs started later do not inherit.
@@ -200,6 +215,92 @@ pub fn isatty(fd: Fd) -> bool {
     unsafe { libc::isatty(fd) == 1 }
 }
 
+/// Where `c_cc` has the characters of [`control_char`].
+const CONTROL_CHARS: [usize; control_char::COUNT] = [
+    libc::VINTR,
+    libc::VQUIT,
+    libc::VERASE,
+    libc::VKILL,
+    libc::VEOF,
+    libc::VTIME,
+    libc::VMIN,
+    libc::VSUSP,
+    libc::VEOL,
+    libc::VREPRINT,
+    libc::VWERASE,
+    libc::VLNEXT,
+    libc::VEOL2,
+];
+
+fn termios(fd: Fd) -> Result<libc::termios> {
+    // SAFETY: the struct is plain numbers, which the call fills.
+    unsafe {
+        let mut termios = std::mem::zeroed();
+        Errno::check(libc::tcgetattr(fd, &raw mut termios))?;
+        Ok(termios)
+    }
+}
+
+/// Returns how a terminal is set.
+pub fn tty_modes(fd: Fd) -> Result<TtyModes> {
+    let termios = termios(fd)?;
+    let (input, output, local) = (termios.c_iflag, termios.c_oflag, termios.c_lflag);
+    Ok(TtyModes { input, output, local, chars: CONTROL_CHARS.map(|place| termios.c_cc[place]) })
+}
+
+/// Sets a terminal. `flush` forgets what was typed and not read.
+pub fn set_tty_modes(fd: Fd, modes: &TtyModes, flush: bool) -> Result<()> {
+    let mut termios = termios(fd)?;
+    (termios.c_iflag, termios.c_oflag, termios.c_lflag) = (modes.input, modes.output, modes.local);
+    for (place, char) in CONTROL_CHARS.into_iter().zip(modes.chars) {
+        termios.c_cc[place] = char;
+    }
+    let when = if flush { libc::TCSAFLUSH } else { libc::TCSADRAIN };
+    // SAFETY: the struct is valid for reads.
+    Errno::check(unsafe { libc::tcsetattr(fd, when, &raw const termios) }).map(drop)
+}
+
+/// Returns the size of a terminal.
+pub fn tty_size(fd: Fd) -> Result<TtySize> {
+    // SAFETY: the struct is plain numbers, which the call fills.
+    unsafe {
+        let mut size: libc::winsize = std::mem::zeroed();
+        Errno::check(libc::ioctl(fd, libc::TIOCGWINSZ, &raw mut size))?;
+        Ok(TtySize { rows: size.ws_row, cols: size.ws_col })
+    }
+}
+
+/// Sets the size of a terminal; the group in its foreground gets SIGWINCH.
+pub fn set_tty_size(fd: Fd, size: TtySize) -> Result<()> {
+    let size = libc::winsize { ws_row: size.rows, ws_col: size.cols, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: the struct is valid for reads.
+    Errno::check(unsafe { libc::ioctl(fd, libc::TIOCSWINSZ, &raw const size) }).map(drop)
+}
+
+/// Returns the process group in the foreground of a terminal.
+pub fn tty_group(fd: Fd) -> Result<Pid> {
+    // SAFETY: no pointers.
+    Errno::check(unsafe { libc::tcgetpgrp(fd) }).map(|group| group as Pid)
+}
+
+/// Puts a process group into the foreground of a terminal.
+pub fn set_tty_group(fd: Fd, group: Pid) -> Result<()> {
+    // SAFETY: no pointers.
+    Errno::check(unsafe { libc::tcsetpgrp(fd, group as i32) }).map(drop)
+}
+
+/// Returns the leader of the session of a process, 0 being this one.
+pub fn get_session(pid: Pid) -> Result<Pid> {
+    // SAFETY: no pointers.
+    Errno::check(unsafe { libc::getsid(pid as i32) }).map(|leader| leader as Pid)
+}
+
+/// Begins a session without a terminal, which this process leads; one that leads a process group can't.
+pub fn new_session() -> Result<Pid> {
+    // SAFETY: no pointers.
+    Errno::check(unsafe { libc::setsid() }).map(|leader| leader as Pid)
+}
+
 /// Returns the terminal's size and mode.
 pub fn tty_get() -> Result<Tty> {
     let fd = (0..3).find(|fd| isatty(*fd)).ok_or(Errno::NOTTY)?;
@@ -326,6 +427,8 @@ fn apply(op: &FdOp) -> Result<()> {
             // SAFETY: the path is NUL-terminated and outlives the call.
             Errno::check(unsafe { libc::chdir(path.as_ptr()) }).map(drop)
         }
+        FdOp::Group(group) => set_group(0, *group),
+        FdOp::Foreground(fd) => set_tty_group(*fd, get_group(0)?),
     }
 }
 

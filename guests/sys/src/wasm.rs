@@ -3,10 +3,15 @@
 use std::ffi::CString;
 use std::time::Duration;
 
-use crate::{Disposition, Errno, Fd, FdOp, FsStats, Pid, Result, Signal, Spawn, Status, Tty, WaitFlags, signal};
+use crate::{
+    CpuTimes, Disposition, Errno, Fd, FdOp, FsStats, Pid, Result, Signal, Spawn, Status, Tty, TtyModes, TtySize, Usage,
+    WaitFlags, signal,
+};
 
 /// Is the raw ABI. Every function returns an error number, 0 being success.
 mod abi {
+    use crate::{TtyModes, TtySize};
+
     #[repr(C)]
     pub struct FdOp {
         pub cmd: u8,
@@ -58,8 +63,16 @@ mod abi {
         pub inodes_used: u64,
     }
 
+    #[repr(C)]
+    #[derive(Default)]
+    pub struct CpuTimes {
+        pub own: u64,
+        pub children: u64,
+    }
+
     const _: () = assert!(size_of::<FdOp>() == 56 && size_of::<SignalAction>() == 2 && size_of::<OptionPid>() == 8);
     const _: () = assert!(size_of::<Tty>() == 24 && size_of::<FsStats>() == 32);
+    const _: () = assert!(size_of::<TtyModes>() == 28 && size_of::<TtySize>() == 4);
 
     #[link(wasm_import_module = "wasix_32v1")]
     unsafe extern "C" {
@@ -113,9 +126,18 @@ mod abi {
         pub fn umask_set(mask: u32, old: *mut u32) -> i32;
         pub fn path_fs_get(dir: i32, path: *const u8, len: usize, stats: *mut FsStats) -> i32;
         pub fn signal_action(signal: i32, disposition: i32) -> i32;
+        pub fn proc_cpu_get(times: *mut CpuTimes) -> i32;
         pub fn proc_group_get(pid: u32, group: *mut u32) -> i32;
         pub fn proc_group_set(pid: u32, group: u32) -> i32;
         pub fn proc_group_signal(group: u32, signal: i32) -> i32;
+        pub fn proc_session_get(pid: u32, leader: *mut u32) -> i32;
+        pub fn proc_session_new(leader: *mut u32) -> i32;
+        pub fn tty_attr_get(fd: i32, modes: *mut TtyModes) -> i32;
+        pub fn tty_attr_set(fd: i32, flush: u32, modes: *const TtyModes) -> i32;
+        pub fn tty_size_get(fd: i32, size: *mut TtySize) -> i32;
+        pub fn tty_size_set(fd: i32, size: *const TtySize) -> i32;
+        pub fn tty_group_get(fd: i32, group: *mut u32) -> i32;
+        pub fn tty_group_set(fd: i32, group: u32) -> i32;
     }
 }
 
@@ -215,6 +237,14 @@ pub fn wait(pid: Option<Pid>, flags: WaitFlags) -> Result<Option<(Pid, Status)>>
         _ => return Ok(None),
     };
     Ok(Some((child.pid, status)))
+}
+
+/// Returns the processor time of this process and of its children that have been waited for.
+pub fn cpu_times() -> Result<CpuTimes> {
+    // SAFETY: the host fills the struct.
+    let times: abi::CpuTimes = get(|times| unsafe { abi::proc_cpu_get(times) })?;
+    let usage = |user| Usage { user, system: 0 };
+    Ok(CpuTimes { own: usage(times.own), children: usage(times.children) })
 }
 
 /// Makes a pipe and returns its read and write ends, which programs started later do not inherit.
@@ -364,13 +394,55 @@ pub fn signal_action(signal: Signal, disposition: Disposition) -> Result<()> {
 /// Returns whether a file is a terminal.
 #[must_use]
 pub fn isatty(fd: Fd) -> bool {
-    let Ok(tty) = tty_get() else { return false };
-    match fd {
-        0 => tty.stdin,
-        1 => tty.stdout,
-        2 => tty.stderr,
-        _ => false,
-    }
+    tty_modes(fd).is_ok()
+}
+
+/// Returns how a terminal is set.
+pub fn tty_modes(fd: Fd) -> Result<TtyModes> {
+    // SAFETY: the host fills the struct.
+    get(|modes| unsafe { abi::tty_attr_get(fd, modes) })
+}
+
+/// Sets a terminal. `flush` forgets what was typed and not read.
+pub fn set_tty_modes(fd: Fd, modes: &TtyModes, flush: bool) -> Result<()> {
+    // SAFETY: the struct is valid for reads.
+    check(unsafe { abi::tty_attr_set(fd, flush.into(), modes) })
+}
+
+/// Returns the size of a terminal.
+pub fn tty_size(fd: Fd) -> Result<TtySize> {
+    // SAFETY: the host fills the struct.
+    get(|size| unsafe { abi::tty_size_get(fd, size) })
+}
+
+/// Sets the size of a terminal; the group in its foreground gets SIGWINCH.
+pub fn set_tty_size(fd: Fd, size: TtySize) -> Result<()> {
+    // SAFETY: the struct is valid for reads.
+    check(unsafe { abi::tty_size_set(fd, &raw const size) })
+}
+
+/// Returns the process group in the foreground of a terminal.
+pub fn tty_group(fd: Fd) -> Result<Pid> {
+    // SAFETY: the host writes one number.
+    get(|group| unsafe { abi::tty_group_get(fd, group) })
+}
+
+/// Puts a process group into the foreground of a terminal.
+pub fn set_tty_group(fd: Fd, group: Pid) -> Result<()> {
+    // SAFETY: no pointers.
+    check(unsafe { abi::tty_group_set(fd, group) })
+}
+
+/// Returns the leader of the session of a process, 0 being this one.
+pub fn get_session(pid: Pid) -> Result<Pid> {
+    // SAFETY: the host writes one number.
+    get(|leader| unsafe { abi::proc_session_get(pid, leader) })
+}
+
+/// Begins a session without a terminal, which this process leads; one that leads a process group can't.
+pub fn new_session() -> Result<Pid> {
+    // SAFETY: the host writes one number.
+    get(|leader| unsafe { abi::proc_session_new(leader) })
 }
 
 fn raw_tty() -> Result<abi::Tty> {
@@ -454,6 +526,14 @@ fn raw_fd_op(op: &FdOp) -> abi::FdOp {
         FdOp::Chdir(path) => {
             raw.cmd = 3;
             set_path(&mut raw, path);
+        }
+        FdOp::Group(group) => {
+            raw.cmd = 0x80;
+            raw.src_fd = *group;
+        }
+        FdOp::Foreground(fd) => {
+            raw.cmd = 0x81;
+            raw.fd = *fd as u32;
         }
     }
     raw
@@ -562,6 +642,8 @@ fn prepare_exec(spawn: &Spawn) -> Result<()> {
                 }
             }
             FdOp::Chdir(path) => chdir(path.as_bytes())?,
+            FdOp::Group(group) => set_group(0, *group)?,
+            FdOp::Foreground(fd) => set_tty_group(*fd, get_group(0)?)?,
         }
     }
     for (signal, disposition) in &spawn.signals {

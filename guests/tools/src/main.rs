@@ -64,7 +64,7 @@ const APPLETS: &[Applet] = &[
     applet("stat", "[-fLt] [-c FORMAT] [--printf=FORMAT] FILE...", stat::main),
     applet("stdbuf", "-i MODE | -o MODE | -e MODE COMMAND [ARG]...", wrappers::stdbuf),
     applet("strings", "[-af] [-n LENGTH] [-t RADIX] [FILE]...", lines::strings),
-    applet("stty", "[-a | -g | size | SETTING...]", terminal::stty),
+    applet("stty", "[-a | -g | size | SETTING...]", stty::stty),
     applet("sync", "[-df] [FILE]...", system::sync),
     applet("tac", "[-b] [-s SEPARATOR] [FILE]...", lines::tac),
     applet("time", "[-p] [-f FORMAT] [-ao FILE] COMMAND [ARG]...", wrappers::time),

@@ -22,9 +22,6 @@ const GROUPS: &[(&str, &str)] = &[
 const KNOWN: &[(&str, &str)] = &[
     ("pr -t -2 -l 8 words.txt", "uutils fills columns with spaces where GNU uses tabs"),
     ("cmp left.txt right.txt", "GNU says `char` in the C locale and `byte` in all others; ours always says `byte`"),
-    ("sort -c words.txt", "uutils checks in a second thread, and a guest has one"),
-    ("sort -m <(sort left.txt) <(sort right.txt)", "uutils merges in a second thread, and a guest has one"),
-    ("env -u HOME sh -c 'echo \"${HOME-unset}\"'", "our shell sets HOME when nobody else does"),
 ];
 
 /// The programs that a host may lack. Lines that need a missing one aren't compared there.

@@ -3,7 +3,8 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use stillbox::{AsyncSandboxExt as _, Command, Engine, SandboxSpec, Sandboxes as _};
+use futures::stream::{BoxStream, StreamExt as _};
+use stillbox::{AsyncSandboxExt as _, Command, Engine, PtySpec, SandboxSpec, Sandboxes as _};
 use stillbox_cli::guests::{self, Store};
 use stillbox_cli::home::Home;
 use stillbox_cli::image;
@@ -194,4 +195,60 @@ fn an_exception_is_an_exit_code_and_endless_recursion_too() {
         assert!(sandbox.run(looping).await.unwrap().timed_out());
         assert_eq!(stdout(&python("print(1 + 1)").await.unwrap()), "2\n");
     });
+}
+
+/// The prompt on a terminal: lines come and go, an interrupt ends Python as it ends any program without a handler, and the
+/// shell that started it goes on.
+#[test]
+fn prompt_on_a_terminal() {
+    let engine = engine();
+    test_within(LONGEST, async {
+        let sandbox = engine.create(SandboxSpec::default().terminate_on_drop(true)).await.unwrap();
+        let shell = Command::new("sh").arg("-i").env("PS1", "shell> ").env("TERM", "dumb");
+        let terminal = sandbox.create_pty(PtySpec::new(shell)).await.unwrap();
+        let mut screen = Screen { output: terminal.output().await.unwrap(), shown: String::new() };
+        screen.expect("shell> ").await;
+        terminal.send_input(b"python\r").await.unwrap();
+        screen.expect(">>> ").await;
+        terminal.send_input(b"print(6 * 70 // 10)\r").await.unwrap();
+        screen.expect("\r\n42\r\n>>> ").await;
+        // A mistake in a line is taken back by the terminal, not by Python.
+        terminal.send_input(b"for i in range(3): print('no\x15for i in range(3): print('line', i)\r\r").await.unwrap();
+        screen.expect("line 2\r\n>>> ").await;
+        terminal.send_input(b"raise SystemExit(3)\r").await.unwrap();
+        screen.expect("shell> ").await;
+        terminal.send_input(b"echo \"<$?>\"; python\r").await.unwrap();
+        screen.expect("<3>\r\n").await;
+        screen.expect(">>> ").await;
+        terminal
+            .send_input(b"while True:\r    print('in' 'side') if 'i' not in globals() else None; i = 1\r\r")
+            .await
+            .unwrap();
+        screen.expect("inside\r\n").await;
+        terminal.send_input(b"\x03").await.unwrap();
+        screen.expect("shell> ").await;
+        terminal.send_input(b"echo \"<$?>\"; exit\r").await.unwrap();
+        screen.expect("<130>\r\n").await;
+        assert_eq!(terminal.wait().await.unwrap(), 0);
+    });
+}
+
+/// What a terminal shows.
+struct Screen {
+    output: BoxStream<'static, bytes::Bytes>,
+    shown: String,
+}
+
+impl Screen {
+    /// Waits until something is shown behind what was waited for before.
+    async fn expect(&mut self, text: &str) {
+        loop {
+            if let Some(at) = self.shown.find(text) {
+                self.shown.drain(..at + text.len());
+                return;
+            }
+            let Some(bytes) = self.output.next().await else { panic!("{text:?} was not shown, only {:?}", self.shown) };
+            self.shown.push_str(&String::from_utf8_lossy(&bytes));
+        }
+    }
 }

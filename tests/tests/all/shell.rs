@@ -97,3 +97,30 @@ fn compare(path: &Path) -> Result<(), String> {
         result.stderr
     ))
 }
+
+/// The shell's `time`, its `times` and the program `time` tell the processor time of what ran, not that of the clock.
+#[test]
+fn time_tells_the_processor_time() {
+    test(async {
+        let sandbox = sandbox().await;
+        let busy = "i=0; while ((i < 20000)); do ((i += 1)); done";
+        let script = format!(
+            "{{ time {{ {busy}; }}; time bash -c '{busy}'; command time -f %U bash -c '{busy}'; }} 2>&1; times"
+        );
+        let result = sandbox.ran(Command::new("bash").args(["-c", &script])).await;
+        // Of `1m2.345s`, the last number is what counts here.
+        let text = result.stdout.replace("0m", "");
+        let seconds =
+            |line: &str| line.trim_end_matches('s').parse::<f64>().unwrap_or_else(|_| panic!("{line:?} in {text}"));
+        let user: Vec<f64> = text.lines().filter_map(|line| line.strip_prefix("user\t")).map(seconds).collect();
+        assert!(user.len() == 2 && user.iter().all(|user| *user > 0.0), "{text}");
+        let rest: Vec<&str> = text.lines().rev().take(3).collect();
+        let [children, own, program] = rest[..] else { panic!("{text}") };
+        for line in [children, own, program] {
+            assert!(seconds(line.split(' ').next().unwrap_or_default()) > 0.0, "{line:?} in {text}");
+        }
+        let slept = sandbox.ran(Command::new("bash").args(["-c", "time sleep 0.5"])).await;
+        let user = slept.stderr.lines().find_map(|line| line.strip_prefix("user\t0m")).map(seconds).expect("a time");
+        assert!(user < 0.5, "sleeping took {user} s of a processor");
+    });
+}

@@ -69,6 +69,9 @@ pub fn return_(shell: &mut Shell, arguments: &[String]) -> Flow<i32> {
 }
 
 pub fn exit(shell: &mut Shell, arguments: &[String]) -> Flow<i32> {
+    if shell.interactive && shell.warn_of_stopped_jobs() {
+        return Ok(1);
+    }
     Err(Unwind::Exit(status(shell, arguments)))
 }
 

@@ -1,9 +1,9 @@
-//! `type`, `command`, `builtin`, `hash`, `caller`, `times`, `ulimit`, `umask`, `help` and `alias`.
+//! `type`, `command`, `builtin`, `hash`, `history`, `caller`, `times`, `ulimit`, `umask`, `help` and `alias`.
 
 use stillbox_sys as sys;
 
 use super::{find, is_declaration, options};
-use crate::exec::find_in_path;
+use crate::exec::{find_in_path, minutes};
 use crate::shell::{Flow, Shell};
 
 const KEYWORDS: [&str; 22] = [
@@ -170,9 +170,13 @@ pub fn caller(shell: &mut Shell, arguments: &[String]) -> Flow<i32> {
     Ok(shell.print(&text))
 }
 
-/// The sandbox does not measure processes apart, so the times are those it can tell: none.
 pub fn times(shell: &mut Shell, _: &[String]) -> Flow<i32> {
-    Ok(shell.print("0m0.000s 0m0.000s\n0m0.000s 0m0.000s\n"))
+    let times = sys::cpu_times().unwrap_or_default();
+    let line = |used: sys::Usage| {
+        let [user, system] = [used.user, used.system].map(|nanoseconds| minutes(nanoseconds as f64 / 1e9));
+        format!("{user} {system}\n")
+    };
+    Ok(shell.print(&(line(times.own) + &line(times.children))))
 }
 
 pub fn ulimit(shell: &mut Shell, arguments: &[String]) -> Flow<i32> {
@@ -278,4 +282,28 @@ pub fn alias(shell: &mut Shell, arguments: &[String]) -> Flow<i32> {
         return Ok(1);
     }
     Ok(0)
+}
+
+pub fn history(shell: &mut Shell, arguments: &[String]) -> Flow<i32> {
+    match arguments.get(1).map(String::as_str) {
+        Some("-c") => {
+            shell.history.clear();
+            Ok(0)
+        }
+        wanted => {
+            let lines = shell.history.lines();
+            let count = match wanted.map(str::parse) {
+                None => lines.len(),
+                Some(Ok(count)) => lines.len().min(count),
+                Some(Err(_)) => {
+                    shell.error("history: usage: history [-c] [n]");
+                    return Ok(2);
+                }
+            };
+            let first = lines.len() - count;
+            let numbered = (first + 1..).zip(&lines[first..]);
+            let text: String = numbered.map(|(number, line)| format!("{number:5}  {line}\n")).collect();
+            Ok(shell.print(&text))
+        }
+    }
 }

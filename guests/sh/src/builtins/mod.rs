@@ -10,17 +10,17 @@ mod printf;
 mod processes;
 mod read;
 mod settings;
-mod time;
 
 use crate::shell::{Flow, Shell};
 
 pub use declare::{Declared, DeclaredValue, declaration, declare};
+pub use processes::job_line;
 
 /// Runs a builtin; the first argument is its name.
 pub type Builtin = fn(&mut Shell, &[String]) -> Flow<i32>;
 
 /// Every builtin but those that `exec` runs itself: the declarations, and `exec`.
-const BUILTINS: [(&str, Builtin); 51] = [
+const BUILTINS: [(&str, Builtin); 52] = [
     (".", control::source),
     (":", control::colon),
     ("[", conditions::bracket),
@@ -43,6 +43,7 @@ const BUILTINS: [(&str, Builtin); 51] = [
     ("getopts", settings::getopts),
     ("hash", info::hash),
     ("help", info::help),
+    ("history", info::history),
     ("jobs", processes::jobs),
     ("kill", processes::kill),
     ("let", control::let_),
@@ -82,6 +83,11 @@ pub fn find(name: &str) -> Option<Builtin> {
         name if is_declaration(name) => Some(declare::from_texts),
         name => BUILTINS.iter().find(|builtin| builtin.0 == name).map(|builtin| builtin.1),
     }
+}
+
+/// Returns the names of all builtins.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    BUILTINS.iter().map(|builtin| builtin.0).chain(["declare", "exec", "export", "local", "readonly", "typeset"])
 }
 
 /// Returns whether arguments of this command that look like assignments are assignments.

@@ -1,5 +1,7 @@
 //! `printf`.
 
+use stillbox_sys as sys;
+
 use crate::escape::{self, Style};
 use crate::shell::{Flow, Shell, now};
 use crate::text;
@@ -333,8 +335,8 @@ impl Printer<'_> {
             }
         };
         let pattern = if pattern.is_empty() { "%X" } else { pattern };
-        let text = crate::builtins::time::format(pattern, seconds);
-        self.text(&text, spec);
+        let text = sys::date::format(&text::encode(pattern), seconds);
+        self.text(&text::decode_vec(text), spec);
     }
 }
 

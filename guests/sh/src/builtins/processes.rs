@@ -89,7 +89,7 @@ fn wait_for(shell: &mut Shell, pid: Pid) -> Flow<Waited> {
     loop {
         match sys::wait(Some(pid), WaitFlags::default()) {
             Ok(Some((_, status))) => {
-                shell.jobs.set(pid, JobState::Done(status));
+                shell.jobs.note(pid, status);
                 return Ok(Waited::Status(status.code()));
             }
             Ok(None) => {}
@@ -99,7 +99,7 @@ fn wait_for(shell: &mut Shell, pid: Pid) -> Flow<Waited> {
                 }
             }
             Err(_) => {
-                shell.jobs.set(pid, JobState::Done(Status::Exited(127)));
+                shell.jobs.note(pid, Status::Exited(127));
                 return Ok(Waited::Status(127));
             }
         }
@@ -119,8 +119,8 @@ fn wait_next(shell: &mut Shell, variable: Option<String>) -> Flow<i32> {
         }
         match sys::wait(None, WaitFlags::default()) {
             Ok(Some((pid, status))) => {
-                if let Some(job) = shell.jobs.by_pid(pid) {
-                    job.state = JobState::Done(status);
+                shell.jobs.note(pid, status);
+                if let Some(job) = shell.jobs.by_pid(pid).filter(|job| matches!(job.state, JobState::Done(_))) {
                     job.reported = true;
                     done = Some((pid, job.state));
                 }
@@ -141,7 +141,8 @@ fn wait_next(shell: &mut Shell, variable: Option<String>) -> Flow<i32> {
     Ok(status.code())
 }
 
-fn job_line(job: &Job, mark: char, with_pid: bool) -> String {
+/// Returns the line that tells how a job is doing.
+pub fn job_line(job: &Job, mark: char, with_pid: bool) -> String {
     let state = match job.state {
         JobState::Running => "Running".to_owned(),
         JobState::Stopped => "Stopped".to_owned(),
@@ -163,9 +164,10 @@ pub fn jobs(shell: &mut Shell, arguments: &[String]) -> Flow<i32> {
     };
     let has = |letter| found.iter().any(|o| o.0 == letter);
     if shell.in_process == 0 {
-        shell.jobs.poll();
+        let stopped = shell.options.monitor;
+        shell.jobs.poll(stopped);
     }
-    let live: Vec<Job> = shell.jobs.all().iter().filter(|job| !job.reported && job.number > 0).cloned().collect();
+    let live: Vec<Job> = shell.jobs.all().iter().filter(|job| job.is_live()).cloned().collect();
     let mut text = String::new();
     for (at, job) in live.iter().enumerate() {
         if (has('r') && job.state != JobState::Running) || (has('s') && job.state != JobState::Stopped) {
@@ -183,19 +185,18 @@ pub fn jobs(shell: &mut Shell, arguments: &[String]) -> Flow<i32> {
         text.push_str(&job_line(job, mark, has('l')));
     }
     for job in shell.jobs.all() {
-        job.reported |= matches!(job.state, JobState::Done(_)) && job.number > 0;
+        job.reported |= job.state != JobState::Running && job.number > 0;
     }
     Ok(shell.print(&text))
 }
 
 impl Shell {
-    /// Tells an interactive user about jobs that have ended.
+    /// Tells an interactive user about jobs that have ended, or were stopped for wanting the terminal.
     pub fn report_jobs(&mut self) {
-        self.jobs.poll();
+        let stopped = self.options.monitor;
+        self.jobs.poll(stopped);
         let mut text = String::new();
-        for job in
-            self.jobs.all().iter_mut().filter(|j| !j.reported && j.number > 0 && matches!(j.state, JobState::Done(_)))
-        {
+        for job in self.jobs.all().iter_mut().filter(|j| !j.reported && j.number > 0 && j.state != JobState::Running) {
             job.reported = true;
             text.push_str(&job_line(job, '+', false));
         }
@@ -237,8 +238,15 @@ pub fn kill(shell: &mut Shell, arguments: &[String]) -> Flow<i32> {
     let mut status = 0;
     for spec in rest {
         let sent = if spec.starts_with('%') {
-            match shell.jobs.by_spec(spec).map(|job| job.pid) {
-                Some(pid) => sys::kill(pid, signal),
+            match shell.jobs.by_spec(spec).map(|job| (job.pid, job.group, job.state)) {
+                Some((pid, group, state)) => {
+                    let sent = group.map_or_else(|| sys::kill(pid, signal), |group| sys::kill_group(group, signal));
+                    // A stopped job has to go on to end.
+                    if state == JobState::Stopped && matches!(signal, 1 | 15 | 18) {
+                        shell.resume_in_background(pid);
+                    }
+                    sent
+                }
                 None => {
                     shell.error(format_args!("kill: {spec}: no such job"));
                     status = 1;
@@ -291,36 +299,28 @@ fn list_signals(shell: &mut Shell, specs: &[String]) -> i32 {
     status
 }
 
-/// Continues a stopped job.
-fn continue_job(shell: &mut Shell, arguments: &[String]) -> Option<(Pid, String)> {
+/// Finds the job that `fg` or `bg` means.
+fn job_to_continue(shell: &mut Shell, arguments: &[String]) -> Option<Job> {
     let spec = arguments.get(1).cloned().unwrap_or_default();
-    let found = shell.jobs.by_spec(&spec).map(|job| {
-        job.state = JobState::Running;
-        (job.pid, job.text.clone())
-    });
+    let found = shell.jobs.by_spec(&spec).filter(|job| job.is_live()).cloned();
     if found.is_none() {
         let shown = if spec.is_empty() { "current" } else { &spec };
         shell.error(format_args!("{}: {shown}: no such job", arguments[0]));
-    }
-    if let Some((pid, _)) = &found {
-        // It may have ended in the meantime.
-        let _ = sys::kill(*pid, 18);
     }
     found
 }
 
 pub fn fg(shell: &mut Shell, arguments: &[String]) -> Flow<i32> {
-    let Some((pid, text)) = continue_job(shell, arguments) else { return Ok(1) };
-    shell.print(&format!("{text}\n"));
-    match wait_for(shell, pid)? {
-        Waited::Status(status) => Ok(status),
-        Waited::Interrupted(signal) => Ok(128 + signal),
-    }
+    let Some(job) = job_to_continue(shell, arguments) else { return Ok(1) };
+    shell.print(&format!("{}\n", job.text));
+    shell.resume(job)
 }
 
 pub fn bg(shell: &mut Shell, arguments: &[String]) -> Flow<i32> {
-    let Some((_, text)) = continue_job(shell, arguments) else { return Ok(1) };
-    Ok(shell.print(&format!("{text} &\n")))
+    let Some(job) = job_to_continue(shell, arguments) else { return Ok(1) };
+    shell.resume_in_background(job.pid);
+    shell.last_background = Some(job.pid);
+    Ok(shell.print(&format!("[{}]+ {} &\n", job.number, job.text)))
 }
 
 pub fn disown(shell: &mut Shell, arguments: &[String]) -> Flow<i32> {

@@ -36,7 +36,10 @@ impl Shell {
         match &compound.kind {
             CompoundKind::Group(list) => self.run_list(list),
             CompoundKind::Subshell(list) => {
-                let status = if self.needs_list(list) == Needs::Process {
+                let needs = self.needs_list(list);
+                // A job that the user can stop is another process than the shell.
+                let is_job = self.control.is_some() && needs != Needs::Nothing;
+                let status = if needs == Needs::Process || is_job {
                     // The child makes the redirections again, which is the same as inheriting them.
                     let command = Command::Compound(Rc::new(Compound {
                         kind: CompoundKind::Group(list.clone()),

@@ -1,6 +1,6 @@
 //! Programs.
 
-use stillbox_sys::{self as sys, Disposition, Errno, Pid, Spawn};
+use stillbox_sys::{self as sys, Errno, Pid, Spawn};
 
 use crate::shell::{Flow, Shell, Unwind};
 use crate::syntax::ast::{Command, Simple};
@@ -79,18 +79,17 @@ impl Shell {
     /// Starts a program with the exported variables.
     pub fn launch(&mut self, name: &str, arguments: &[String], background: bool) -> Flow<Launch> {
         let mut spawn = self.describe(name, arguments);
-        if background && !self.interactive {
-            // Without job control, what runs in the background is not meant to be interrupted.
-            spawn.signal(2, Disposition::Ignore).signal(3, Disposition::Ignore);
+        self.assign_job(&mut spawn, background);
+        let mut started = spawn.spawn();
+        if started == Err(Errno::NOEXEC) {
+            let mut script = self.describe_script(name, arguments);
+            self.assign_job(&mut script, background);
+            started = script.spawn();
         }
-        match spawn.spawn() {
-            Ok(pid) => Ok(Ok(pid)),
-            Err(Errno::NOEXEC) => {
-                let script = self.describe_script(name, arguments);
-                match script.spawn() {
-                    Ok(pid) => Ok(Ok(pid)),
-                    Err(errno) => self.launch_error(name, errno).map(Err),
-                }
+        match started {
+            Ok(pid) => {
+                self.joined_job(pid);
+                Ok(Ok(pid))
             }
             Err(errno) => self.launch_error(name, errno).map(Err),
         }

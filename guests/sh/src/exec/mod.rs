@@ -8,6 +8,7 @@ mod simple;
 mod test;
 
 pub use external::{DEFAULT_PATH, find_in_path, is_executable};
+pub use pipeline::minutes;
 
 use stillbox_sys as sys;
 

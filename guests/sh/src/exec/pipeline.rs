@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use stillbox_sys::{self as sys, Fd, Pid, Status, WaitFlags};
+use stillbox_sys::{self as sys, Fd, Pid, Usage, WaitFlags};
 
 use crate::shell::{Flow, Shell, Unwind};
 use crate::subshell::Needs;
@@ -23,10 +23,44 @@ enum Started {
     Done(i32),
 }
 
+/// Returns the processor time of the shell and of what it has run.
+fn used() -> Usage {
+    let times = sys::cpu_times().unwrap_or_default();
+    times.own + times.children
+}
+
+fn report_time(format: Timed, real: f64, used: Usage) {
+    let [user, system] = [used.user, used.system].map(|nanoseconds| nanoseconds as f64 / 1e9);
+    let text = match format {
+        Timed::Posix => format!("real {real:.2}\nuser {user:.2}\nsys {system:.2}\n"),
+        Timed::Bash => format!("\nreal\t{}\nuser\t{}\nsys\t{}\n", minutes(real), minutes(user), minutes(system)),
+    };
+    // A closed file 2 is the user's wish.
+    let _ = sys::write_all(2, text.as_bytes());
+}
+
+/// Returns a time as `time` and `times` show it.
+pub fn minutes(seconds: f64) -> String {
+    format!("{}m{:.3}s", (seconds / 60.0) as u64, seconds % 60.0)
+}
+
 impl Shell {
     pub(super) fn run_pipeline(&mut self, pipeline: &Pipeline) -> Flow<i32> {
-        let start = pipeline.timed.map(|format| (format, Instant::now()));
-        let result = match pipeline.commands.as_slice() {
+        let start = pipeline.timed.map(|format| (format, Instant::now(), used()));
+        let (result, group) = self.in_job(|shell| shell.run_commands(pipeline));
+        if let Some((pid, status)) = self.death.take() {
+            self.report_death(pid, status, pipeline);
+        }
+        if let Some((format, start, before)) = start {
+            report_time(format, start.elapsed().as_secs_f64(), used() - before);
+        }
+        self.end_foreground(group, || crate::syntax::pipeline_text(pipeline))?;
+        let status = result?;
+        Ok(if pipeline.negated { (status == 0).into() } else { status })
+    }
+
+    fn run_commands(&mut self, pipeline: &Pipeline) -> Flow<i32> {
+        match pipeline.commands.as_slice() {
             [] => Ok(0),
             [command] => {
                 let result = self.run_command(command);
@@ -38,25 +72,7 @@ impl Shell {
                 result
             }
             commands => self.run_pipes(commands),
-        };
-        if let Some((pid, status)) = self.death.take() {
-            self.report_death(pid, status, pipeline);
         }
-        if let Some((format, start)) = start {
-            self.report_time(format, start.elapsed().as_secs_f64());
-        }
-        let status = result?;
-        Ok(if pipeline.negated { (status == 0).into() } else { status })
-    }
-
-    fn report_time(&mut self, format: Timed, real: f64) {
-        let show = |seconds: f64| format!("{}m{:.3}s", (seconds / 60.0) as u64, seconds % 60.0);
-        let text = match format {
-            Timed::Posix => format!("real {real:.2}\nuser 0.00\nsys 0.00\n"),
-            Timed::Bash => format!("\nreal\t{}\nuser\t{}\nsys\t{}\n", show(real), show(0.0), show(0.0)),
-        };
-        // A closed file 2 is the user's wish.
-        let _ = sys::write_all(2, text.as_bytes());
     }
 
     fn run_pipes(&mut self, commands: &[Command]) -> Flow<i32> {
@@ -147,7 +163,8 @@ impl Shell {
                     Err(status) => Started::Done(status),
                 });
             }
-            if last && !unwritten && shell.needs(command) != Needs::Process {
+            // Where jobs have the terminal in turn, this shell can't be part of one.
+            if last && !unwritten && shell.control.is_none() && shell.needs(command) != Needs::Process {
                 if shell.shopts.lastpipe {
                     return shell.run_command(command).map(Started::Done);
                 }
@@ -172,11 +189,10 @@ impl Shell {
     /// Waits for a child that the user waits for, and returns its status.
     pub fn wait_foreground(&mut self, pid: Pid) -> i32 {
         loop {
-            match sys::wait(Some(pid), WaitFlags { no_block: false, stopped: self.interactive }) {
+            let stopped = self.control.is_some() && self.substituting == 0;
+            match sys::wait(Some(pid), WaitFlags { no_block: false, stopped }) {
                 Ok(Some((pid, status))) => {
-                    if let Status::Stopped(_) = status {
-                        self.jobs.add_stopped(pid);
-                    }
+                    self.note_foreground(pid, status);
                     self.death = Some((pid, status));
                     return status.code();
                 }
@@ -195,20 +211,22 @@ impl Shell {
         };
         let null = if self.interactive { None } else { sys::open("/dev/null", sys::Open::READ).ok() };
         let text = crate::syntax::and_or_text(and_or);
-        let started = self.with_files(null, None, |shell| match alone {
-            Some(simple) => {
-                let simple = simple.clone();
-                shell.in_snapshot(|shell| shell.start_background_simple(&simple))
-            }
-            None => {
-                let item = Item { and_or: and_or.clone(), background: false };
-                shell.spawn_subshell_list(&vec![item], true).map(Ok)
-            }
+        let (started, group) = self.in_job(|shell| {
+            shell.with_files(null, None, |shell| match alone {
+                Some(simple) => {
+                    let simple = simple.clone();
+                    shell.in_snapshot(|shell| shell.start_background_simple(&simple))
+                }
+                None => {
+                    let item = Item { and_or: and_or.clone(), background: false };
+                    shell.spawn_subshell_list(&vec![item], true).map(Ok)
+                }
+            })
         });
         close_all([null]);
         match started? {
             Ok(pid) => {
-                let number = self.jobs.add(pid, text);
+                let number = self.jobs.add(pid, group.leader(), text);
                 self.last_background = Some(pid);
                 if self.interactive {
                     let _ = sys::write_all(2, format!("[{number}] {pid}\n").as_bytes());

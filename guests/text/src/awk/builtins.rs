@@ -10,6 +10,7 @@ use crate::process;
 use crate::regex::Groups;
 use crate::time;
 use std::rc::Rc;
+use stillbox_sys::date;
 
 impl Interp<'_> {
     /// Calls a builtin.
@@ -63,7 +64,7 @@ impl Interp<'_> {
                     None => Rc::new(b"%a %b %e %H:%M:%S %Z %Y".to_vec()),
                 };
                 let when = args.get(1).map_or_else(|| Ok(time::now()), |when| self.number(when))?;
-                Value::string(time::format(&format, when as i64))
+                Value::string(date::format(&format, when as i64))
             }
             Builtin::Strtonum => {
                 let value = self.eval(&args[0])?;

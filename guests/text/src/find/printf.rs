@@ -2,7 +2,7 @@
 
 use super::walk::Entry;
 use crate::stat::Stat;
-use crate::time;
+use stillbox_sys::date;
 
 /// A parsed format.
 pub struct Format(Vec<Piece>);
@@ -159,7 +159,7 @@ fn directive(entry: &Entry<'_>, letter: char, second: char) -> String {
 
 /// Formats a time, with nanoseconds and a digit more, as `find` does.
 fn time_text((seconds, nanos): (i64, u32), letter: Option<char>) -> String {
-    let formatted = |format: &str| String::from_utf8_lossy(&time::format(format.as_bytes(), seconds)).into_owned();
+    let formatted = |format: &str| String::from_utf8_lossy(&date::format(format.as_bytes(), seconds)).into_owned();
     match letter {
         None => format!("{}.{nanos:09}0 {}", formatted("%a %b %e %H:%M:%S"), formatted("%Y")),
         Some('@') => format!("{seconds}.{nanos:09}0"),
@@ -206,7 +206,7 @@ pub fn list(entry: &Entry<'_>, now: i64, out: &mut Vec<u8>) {
     // The time of day of what is older than half a year says less than the year.
     let age = now - stat.mtime.0;
     let format: &[u8] = if (0..15_778_476).contains(&age) { b"%b %e %H:%M" } else { b"%b %e  %Y" };
-    let when = String::from_utf8_lossy(&time::format(format, stat.mtime.0)).into_owned();
+    let when = String::from_utf8_lossy(&date::format(format, stat.mtime.0)).into_owned();
     let target = if stat.is_symlink() { format!(" -> {}", link_target(entry.path)) } else { String::new() };
     let line = format!(
         "{:9} {:6} {} {:3} {:8} {:8} {:8} {} {}{}\n",

@@ -19,6 +19,7 @@ pub mod patch;
 pub mod pgrep;
 pub mod ps;
 pub mod stat;
+pub mod stty;
 pub mod system;
 pub mod terminal;
 pub mod timeout;

@@ -1,8 +1,8 @@
-//! `tput`, `clear`, `reset`, `stty`, and the pagers `less` and `more`.
+//! `tput`, `clear`, `reset`, and the pagers `less` and `more`.
 
 use std::io::{self, Read, Write};
 
-use stillbox_sys::{Tty, isatty, tty_get, tty_set};
+use stillbox_sys::{Tty, isatty, set_tty_modes, tty_get, tty_modes, tty_set};
 use stillbox_tools::program::{Failure, Outcome, open_input, reason, stdout, warn};
 
 /// Returns the terminal's size, from the environment or the kernel, else 80 by 24.
@@ -23,8 +23,10 @@ pub fn clear(_args: &[String]) -> Outcome {
 }
 
 pub fn reset(_args: &[String]) -> Outcome {
-    if let Ok(tty) = tty_get() {
-        let _ = tty_set(&Tty { echo: true, line_buffered: true, ..tty });
+    for fd in 0..3 {
+        if let Ok(modes) = tty_modes(fd) {
+            let _ = set_tty_modes(fd, &super::stty::sane(modes), false);
+        }
     }
     write!(stdout(), "\x1bc\x1b[!p\x1b[?3;4l\x1b[4l\x1b>")?;
     Ok(0)
@@ -105,52 +107,6 @@ fn capability(words: &[String], out: &mut dyn Write) -> Outcome {
         other => return Err(Failure::new(4, format_args!("unknown terminfo capability '{other}'"))),
     };
     out.write_all(text.as_bytes())?;
-    Ok(0)
-}
-
-pub fn stty(args: &[String]) -> Outcome {
-    if !isatty(0) {
-        return Err(Failure::new(1, "'standard input': Inappropriate ioctl for device"));
-    }
-    let mut tty = tty_get().map_err(|errno| Failure::new(1, format_args!("'standard input': {errno}")))?;
-    let mut out = stdout();
-    if args.is_empty() || args[0] == "-a" {
-        let flag = |on: bool| if on { "" } else { "-" };
-        writeln!(out, "speed 38400 baud; rows {}; columns {};", tty.rows, tty.cols)?;
-        writeln!(out, "{}icanon {}echo", flag(tty.line_buffered), flag(tty.echo))?;
-        return Ok(0);
-    }
-    let mut args = args.iter();
-    while let Some(arg) = args.next() {
-        match arg.as_str() {
-            "size" => writeln!(out, "{} {}", tty.rows, tty.cols)?,
-            "-g" => writeln!(out, "{}:{}", u8::from(tty.echo), u8::from(tty.line_buffered))?,
-            "echo" => tty.echo = true,
-            "-echo" => tty.echo = false,
-            "icanon" | "-cbreak" | "cooked" | "-raw" => tty.line_buffered = true,
-            "-icanon" | "cbreak" => tty.line_buffered = false,
-            "raw" => (tty.echo, tty.line_buffered) = (false, false),
-            "sane" => (tty.echo, tty.line_buffered) = (true, true),
-            "rows" | "cols" | "columns" => {
-                let number = args.next().and_then(|text| text.parse().ok());
-                let number = number.ok_or_else(|| Failure::usage(1, format_args!("missing argument to '{arg}'")))?;
-                *(if arg == "rows" { &mut tty.rows } else { &mut tty.cols }) = number;
-            }
-            saved if saved.len() == 3 && saved.as_bytes()[1] == b':' => {
-                tty.echo = saved.starts_with('1');
-                tty.line_buffered = saved.ends_with('1');
-            }
-            "isig" | "-isig" | "opost" | "-opost" | "onlcr" | "-onlcr" | "icrnl" | "-icrnl" | "ixon" | "-ixon"
-            | "echoe" | "-echoe" | "echok" | "-echok" | "iutf8" | "-iutf8" | "min" | "time" => {
-                if matches!(arg.as_str(), "min" | "time") {
-                    args.next();
-                }
-            }
-            other => return Err(Failure::usage(1, format_args!("invalid argument '{other}'"))),
-        }
-    }
-    tty_set(&tty).map_err(|errno| Failure::new(1, format_args!("'standard input': {errno}")))?;
-    out.flush()?;
     Ok(0)
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::time::Instant;
 
-use stillbox_sys::{Disposition, Open, Status, WaitFlags, isatty, signal_action};
+use stillbox_sys::{Disposition, Open, Status, Usage, WaitFlags, isatty, signal_action};
 use stillbox_tools::getopt::Getopt;
 use stillbox_tools::process::{command, exec, not_started};
 use stillbox_tools::program::{Failure, Outcome, stdout, warn};
@@ -81,12 +81,12 @@ pub fn setsid(args: &[String]) -> Outcome {
     }
     let is_leader = stillbox_sys::get_group(0).is_ok_and(|group| group == stillbox_sys::getpid());
     if !fork && !is_leader {
-        // A sandbox has no sessions; a group of its own is what keeps a terminal's signals away.
-        let _ = stillbox_sys::set_group(0, 0);
+        stillbox_sys::new_session().map_err(|errno| Failure::new(1, format_args!("setsid failed: {errno}")))?;
         return Err(exec(&argv));
     }
-    let child = command(&argv).spawn().map_err(|errno| not_started(&argv[0], errno))?;
-    let _ = stillbox_sys::set_group(child, child);
+    // A child in this one's group leads none, so it can begin a session.
+    let again: Vec<String> = ["setsid".to_owned()].into_iter().chain(argv.iter().map(|arg| arg.to_string())).collect();
+    let child = command(&again).spawn().map_err(|errno| not_started(&again[0], errno))?;
     if wait { await_child(child) } else { Ok(0) }
 }
 
@@ -159,7 +159,9 @@ pub fn time(args: &[String]) -> Outcome {
         status if status.code() != 0 => writeln!(text, "Command exited with non-zero status {}", status.code())?,
         _ => {}
     }
-    text.push_str(&usage(&format, start.elapsed().as_secs_f64(), status.code(), &argv));
+    // This process has no other children.
+    let used = stillbox_sys::cpu_times().unwrap_or_default().children;
+    text.push_str(&usage(&format, start.elapsed().as_secs_f64(), used, status.code(), &argv));
     text.push('\n');
     match output {
         None => io::stderr().write_all(text.as_bytes())?,
@@ -175,9 +177,9 @@ pub fn time(args: &[String]) -> Outcome {
     Ok(status.code())
 }
 
-/// Fills in a format of `time`. A sandbox meters a whole job, so that only elapsed time is known of one process; the
-/// rest reads as 0.
-fn usage(format: &str, elapsed: f64, status: i32, argv: &[String]) -> String {
+/// Fills in a format of `time`. What isn't known of one process, such as its memory, reads as 0.
+fn usage(format: &str, elapsed: f64, used: Usage, status: i32, argv: &[String]) -> String {
+    let [user, system] = [used.user, used.system].map(|nanoseconds| nanoseconds as f64 / 1e9);
     let mut text = String::new();
     let mut chars = format.chars();
     while let Some(c) = chars.next() {
@@ -199,8 +201,9 @@ fn usage(format: &str, elapsed: f64, status: i32, argv: &[String]) -> String {
                         text.push_str(&format!("{minutes}:{seconds:05.2}"));
                     }
                 }
-                Some('U' | 'S') => text.push_str("0.00"),
-                Some('P') => text.push_str("0%"),
+                Some('U') => text.push_str(&format!("{user:.2}")),
+                Some('S') => text.push_str(&format!("{system:.2}")),
+                Some('P') => text.push_str(&format!("{:.0}%", 100.0 * (user + system) / elapsed.max(1e-9))),
                 Some('C') => text.push_str(&argv.join(" ")),
                 Some('x') => text.push_str(&status.to_string()),
                 Some('%') => text.push('%'),

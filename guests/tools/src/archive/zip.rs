@@ -3,11 +3,11 @@
 use std::fs::{self, File};
 use std::io::{self, BufReader, Cursor, Read, Write};
 
+use stillbox_sys::date::{Date, seconds_of};
 use stillbox_tools::getopt::Getopt;
 use stillbox_tools::metadata::{lstat, stat};
 use stillbox_tools::program::{Failure, Outcome, read_input, reason, stdout};
 use stillbox_tools::text::matches_glob;
-use stillbox_tools::timestamp;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
@@ -353,17 +353,15 @@ fn now() -> i64 {
 
 /// Returns a time as zip keeps it: from 1980 on, in steps of two seconds.
 fn dos_time(seconds: i64) -> DateTime {
-    let text = timestamp::date_time(seconds);
-    let number =
-        |range: std::ops::Range<usize>| text.get(range).and_then(|digits| digits.parse::<u16>().ok()).unwrap_or(0);
-    let small = |range| number(range) as u8;
-    DateTime::from_date_and_time(number(0..4), small(5..7), small(8..10), small(11..13), small(14..16), small(17..19))
-        .unwrap_or_default()
+    let Date { year, month, day, hour, minute, second, .. } = Date::from_seconds(seconds);
+    let year = u16::try_from(year).unwrap_or_default();
+    let [month, day, hour, minute, second] = [month, day, hour, minute, second].map(|part| part as u8);
+    DateTime::from_date_and_time(year, month, day, hour, minute, second).unwrap_or_default()
 }
 
 fn modified(time: Option<DateTime>) -> i64 {
     let time = time.unwrap_or_default();
-    timestamp::seconds_of(time.year().into(), time.month().into(), time.day().into())
+    seconds_of(time.year().into(), time.month().into(), time.day().into())
         + i64::from(time.hour()) * 3600
         + i64::from(time.minute()) * 60
         + i64::from(time.second())

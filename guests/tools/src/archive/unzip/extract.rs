@@ -4,9 +4,9 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
+use stillbox_sys::date::seconds_of;
 use stillbox_tools::metadata::{lstat, set_modified, symlink};
 use stillbox_tools::program::{Failure, warn};
-use stillbox_tools::timestamp;
 use zip::CompressionMethod;
 use zip::read::ZipFile;
 
@@ -44,7 +44,7 @@ impl Unzip {
             return Ok(());
         }
         let time = member.last_modified().unwrap_or_default();
-        let modified = timestamp::seconds_of(time.year().into(), time.month().into(), time.day().into())
+        let modified = seconds_of(time.year().into(), time.month().into(), time.day().into())
             + i64::from(time.hour()) * 3600
             + i64::from(time.minute()) * 60
             + i64::from(time.second());
