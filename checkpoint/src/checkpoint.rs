@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use stillbox_kernel::clock::persist::ClockState;
 use stillbox_kernel::fs::persist::TreeState;
 use stillbox_kernel::pipe::persist::PipeState;
+use stillbox_kernel::tty::persist::TerminalState;
 
 use crate::check::{self, StateError};
 use crate::chunks::Chunks;
@@ -13,7 +14,6 @@ use crate::descriptors::persist::DescriptionState;
 use crate::output::persist::JobState;
 use crate::process::persist::ProcessState;
 use crate::sandbox::persist::SandboxState;
-use crate::terminal::persist::TerminalState;
 
 /// A whole sandbox at one instant: its state, and the contents that the state names. Clones share everything.
 #[derive(Clone, Debug)]

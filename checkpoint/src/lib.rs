@@ -9,8 +9,8 @@
 //!              MemoryStore    DirectoryStore    one file: export, import
 //! ```
 //!
-//! `find . -name persist.rs` lists what a checkpoint holds. The kernel's nouns (files, pipes, clocks) are saved and loaded
-//! by the kernel; the data types of the engine's (sandbox, process, descriptors, memory, output, terminals) are here, and the
+//! `find . -name persist.rs` lists what a checkpoint holds. The kernel's nouns (files, pipes, terminals, clocks) are saved and loaded
+//! by the kernel; the data types of the engine's (sandbox, process, descriptors, memory, output) are here, and the
 //! engine fills them.
 //!
 //! A checkpoint may come from anyone. Reading one can give an error, or a [`Checkpoint`] whose parts fit together; what its
@@ -40,8 +40,8 @@ pub mod descriptors {
 pub mod output {
     pub mod persist;
 }
-/// What is saved of terminals.
-pub mod terminal {
+/// What is saved of managed processes.
+pub mod managed {
     pub mod persist;
 }
 /// What is saved of linear memories.

@@ -48,6 +48,15 @@ impl Pages {
         Self(Arc::new(page_numbers(memory).map(|at| Page::of(page(memory, at))).collect()))
     }
 
+    /// Returns the pages of a memory that has zeros outside of the ranges in `data`, in bytes: there it is not read.
+    ///
+    /// # Panics
+    /// As [`new`](Self::new).
+    pub fn within(memory: &Bytes, data: impl IntoIterator<Item = Range<u64>>) -> Self {
+        assert!(memory.len().is_multiple_of(PAGE), "a memory is made of whole pages");
+        Self(Arc::new(vec![Page::Zero; memory.len() / PAGE])).changed(memory, data)
+    }
+
     /// Returns the pages of the same memory at a later instant, of which only the ranges in `changed`, in bytes, may differ.
     /// The others are neither read nor hashed again. Memories grow and never shrink.
     ///

@@ -23,10 +23,10 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use stillbox_api::{
-    AsyncSandbox, AsyncSandboxExt as _, BindOutcome, Command, CommandResult, ConnectError, CreateError, DirectoryEntry,
-    FileError, LifecycleError, LogFilter, LogLine, OutputEvent, OutputEvents, OutputResponse, Pid, ProcessError,
-    ProcessInfo, ProcessRef, PtyInfo, PtySpec, SandboxInfo, SandboxSpec, SandboxStatus, SandboxUpdate, Sandboxes,
-    Signal,
+    AsyncSandbox, AsyncSandboxExt as _, BindOutcome, CheckpointError, Command, CommandResult, ConnectError,
+    CreateError, DirectoryEntry, FileError, LifecycleError, LogFilter, LogLine, OutputEvent, OutputEvents,
+    OutputResponse, Pid, ProcessError, ProcessInfo, ProcessRef, PtyInfo, PtySpec, RestoreError, SandboxInfo,
+    SandboxSpec, SandboxStatus, SandboxUpdate, Sandboxes, Signal, SnapshotInfo, SnapshotKind,
 };
 use stillbox_kernel::wait;
 
@@ -78,6 +78,21 @@ impl Engine {
     /// Returns all sandboxes; see [`Sandboxes::list`].
     pub fn list(&self) -> Result<Vec<SandboxInfo>, LifecycleError> {
         block_on(self.engine.list())
+    }
+
+    /// Returns what is known about a snapshot; see [`Sandboxes::get_snapshot`].
+    pub fn get_snapshot(&self, id: &str) -> Result<SnapshotInfo, CheckpointError> {
+        block_on(self.engine.get_snapshot(id))
+    }
+
+    /// Returns all snapshots; see [`Sandboxes::list_snapshots`].
+    pub fn list_snapshots(&self) -> Result<Vec<SnapshotInfo>, CheckpointError> {
+        block_on(self.engine.list_snapshots())
+    }
+
+    /// Forgets a snapshot; see [`Sandboxes::delete_snapshot`].
+    pub fn delete_snapshot(&self, id: &str) -> Result<(), CheckpointError> {
+        block_on(self.engine.delete_snapshot(id))
     }
 }
 
@@ -139,6 +154,36 @@ impl Sandbox {
     /// Ends the sandbox; see [`AsyncSandbox::terminate`].
     pub fn terminate(&self) -> Result<(), LifecycleError> {
         block_on(self.sandbox.terminate())
+    }
+
+    /// Puts the sandbox to rest; see [`AsyncSandbox::suspend`].
+    pub fn suspend(&self) -> Result<(), LifecycleError> {
+        block_on(self.sandbox.suspend())
+    }
+
+    /// Lets a suspended sandbox go on; see [`AsyncSandbox::resume`].
+    pub fn resume(&self) -> Result<(), LifecycleError> {
+        block_on(self.sandbox.resume())
+    }
+
+    /// Saves the sandbox; see [`AsyncSandbox::checkpoint`].
+    pub fn checkpoint(&self, kind: SnapshotKind) -> Result<SnapshotInfo, CheckpointError> {
+        block_on(self.sandbox.checkpoint(kind))
+    }
+
+    /// Returns its snapshots; see [`AsyncSandbox::list_snapshots`].
+    pub fn list_snapshots(&self) -> Result<Vec<SnapshotInfo>, CheckpointError> {
+        block_on(self.sandbox.list_snapshots())
+    }
+
+    /// Goes back to a snapshot; see [`AsyncSandbox::rollback`].
+    pub fn rollback(&self, snapshot_id: &str) -> Result<(), RestoreError> {
+        block_on(self.sandbox.rollback(snapshot_id))
+    }
+
+    /// Makes live copies; see [`AsyncSandbox::copy`].
+    pub fn copy(&self, times: usize) -> Result<Vec<Self>, CheckpointError> {
+        Ok(block_on(self.sandbox.copy(times))?.into_iter().map(Self::from).collect())
     }
 
     /// Runs a command to its end; see [`AsyncSandbox::run`].

@@ -3,19 +3,26 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use stillbox_api::{
-    AsyncSandbox, BindOutcome, BoxError, Command, ConnectError, CreateError, LifecycleError, Metrics, RestoreError,
-    SandboxInfo, SandboxSpec, SandboxStatus, SandboxUpdate, Sandboxes, TerminationReason, Unsupported, validate_name,
+    AsyncSandbox, BindOutcome, BoxError, CheckpointError, Command, ConnectError, CreateError, LifecycleError, Limits,
+    Metrics, SandboxInfo, SandboxSpec, SandboxStatus, SandboxUpdate, Sandboxes, SnapshotInfo, TerminationReason,
+    Unsupported, validate_name,
 };
+
+use stillbox_checkpoint::{Purpose, SnapshotRecord};
+use stillbox_kernel::fs::persist::BaseTree;
 
 use crate::config::WASM_STACK_BYTES;
 use crate::image::Image;
 use crate::registry::{NotRenamed, Registry};
 use crate::runtime::Runtime;
 use crate::sandbox::state::Inner;
-use crate::sandbox::{Live, Sandbox};
+use crate::sandbox::still::Still;
+use crate::sandbox::{Live, Sandbox, snapshot, suspend};
+use crate::snapshots::Snapshots;
 
 /// An engine in this process: makes sandboxes, and runs what is in them on threads of its own.
 ///
@@ -31,6 +38,7 @@ pub struct Engine {
 pub(crate) struct Shared {
     pub(crate) runtime: Arc<Runtime>,
     pub(crate) registry: Registry,
+    pub(crate) snapshots: Snapshots,
     images: HashMap<String, Image>,
     default_image: Image,
 }
@@ -44,6 +52,7 @@ pub struct EngineError(#[source] BoxError);
 #[derive(Default)]
 pub struct EngineBuilder {
     cache_dir: Option<PathBuf>,
+    snapshot_dir: Option<PathBuf>,
     images: HashMap<String, Image>,
     default_image: Option<Image>,
     nothing_ahead: bool,
@@ -65,6 +74,16 @@ impl EngineBuilder {
     #[must_use]
     pub fn compile_ahead(mut self, ahead: bool) -> Self {
         self.nothing_ahead = !ahead;
+        self
+    }
+
+    /// Keeps snapshots, and suspended sandboxes, in this directory, where they outlive this process. Several engines may use
+    /// one at the same time. Without one, they are kept in memory.
+    ///
+    /// The directory must be the caller's own: whoever can write to it can change what sandboxes go on with.
+    #[must_use]
+    pub fn snapshot_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.snapshot_dir = Some(dir.into());
         self
     }
 
@@ -96,8 +115,12 @@ impl EngineBuilder {
         for image in self.images.values().chain([&default_image]) {
             image.announce(&runtime.programs);
         }
-        let registry = Registry::default();
-        Ok(Engine { shared: Arc::new(Shared { runtime, registry, images: self.images, default_image }) })
+        let (registry, threads) = (Registry::default(), runtime.threads.clone());
+        let snapshots = match self.snapshot_dir {
+            Some(dir) => Snapshots::in_directory(&dir, threads).map_err(|error| EngineError(error.into()))?,
+            None => Snapshots::in_memory(threads),
+        };
+        Ok(Engine { shared: Arc::new(Shared { runtime, registry, snapshots, images: self.images, default_image }) })
     }
 }
 
@@ -121,7 +144,7 @@ impl Engine {
         EngineBuilder::default()
     }
 
-    /// Terminates all sandboxes. The engine can go on to be used.
+    /// Terminates all sandboxes, except suspended ones in a [`snapshot_dir`](EngineBuilder::snapshot_dir). The engine can go on to be used.
     pub fn shutdown(&self) {
         self.shared.terminate_all();
     }
@@ -140,7 +163,14 @@ impl Engine {
     /// Makes the sandbox of `spec`, unless one has its name already.
     async fn make(&self, spec: SandboxSpec) -> Result<Arc<dyn AsyncSandbox>, MakeError> {
         let image = self.shared.check(&spec)?;
+        let still = match &spec.snapshot_id {
+            Some(id) => Some(snapshot::read(&self.shared, id).await.map_err(CreateError::from)?),
+            None => None,
+        };
         let name = spec.name.clone();
+        if let Some(name) = &name {
+            self.shared.adopt(name).await;
+        }
         let engine = Arc::downgrade(&self.shared);
         let entered = self.shared.registry.enter(name.as_deref(), |id, number| Inner::new(engine, id, number, spec));
         let inner = entered.map_err(MakeError::NameHeldBy)?;
@@ -148,7 +178,10 @@ impl Engine {
         // From here on, the sandbox goes away again if anything fails, or if the caller does.
         let unfinished = Unfinished { engine: &self.shared, inner, is_finished: false };
         let inner = &unfinished.inner;
-        let live = Live::boot(&self.shared, inner, image)?;
+        let live = match still {
+            Some(still) => Live::load(&self.shared, inner, &still)?.go_on()?,
+            None => Live::boot(&self.shared, inner, image)?,
+        };
         inner.set_running(live.clone()).map_err(|gone| CreateError::Connect(gone.into()))?;
         if let [program, args @ ..] = &inner.spec.entrypoint[..] {
             live.start(Command::new(program).args(args)).await.map_err(CreateError::Entrypoint)?;
@@ -170,6 +203,9 @@ impl Sandboxes for Engine {
     }
 
     async fn connect(&self, id_or_name: &str) -> Result<Arc<dyn AsyncSandbox>, ConnectError> {
+        if self.shared.registry.find(id_or_name).is_none() {
+            self.shared.adopt(id_or_name).await;
+        }
         let inner = self.shared.registry.find(id_or_name);
         let inner = inner.ok_or_else(|| ConnectError::NotFound { id_or_name: id_or_name.to_owned() })?;
         inner.changed_from(SandboxStatus::Pending).await;
@@ -183,6 +219,7 @@ impl Sandboxes for Engine {
     ) -> Result<(Arc<dyn AsyncSandbox>, BindOutcome), CreateError> {
         let spec = SandboxSpec { name: Some(name.to_owned()), ..spec };
         loop {
+            self.shared.adopt(name).await;
             let holder = match self.shared.registry.named(name) {
                 Some(holder) => holder,
                 None => match self.make(spec.clone()).await {
@@ -192,14 +229,38 @@ impl Sandboxes for Engine {
                 },
             };
             // Whoever holds the name may still be coming, or just be going and leave the name to us.
-            if holder.changed_from(SandboxStatus::Pending).await != SandboxStatus::Terminated {
-                return Ok((self.handle(holder, false), BindOutcome::Attached));
+            match holder.changed_from(SandboxStatus::Pending).await {
+                SandboxStatus::Terminated => continue,
+                SandboxStatus::Suspending | SandboxStatus::Suspended => {
+                    match suspend::resume(&self.shared, &holder).await {
+                        // It has ended instead.
+                        Err(LifecycleError::WrongStatus(_)) => continue,
+                        resumed => resumed.map_err(|error| CreateError::Engine(error.into()))?,
+                    }
+                }
+                _ => {}
             }
+            return Ok((self.handle(holder, false), BindOutcome::Attached));
         }
     }
 
     async fn list(&self) -> Result<Vec<SandboxInfo>, LifecycleError> {
+        self.shared.adopt_all(|_| true).await;
         Ok(self.shared.registry.list().iter().map(|inner| inner.info()).collect())
+    }
+
+    async fn get_snapshot(&self, id: &str) -> Result<SnapshotInfo, CheckpointError> {
+        self.shared.snapshots.info(id)
+    }
+
+    async fn list_snapshots(&self) -> Result<Vec<SnapshotInfo>, CheckpointError> {
+        let list = self.shared.snapshots.list(Purpose::Snapshot).await?;
+        Ok(list.iter().map(SnapshotInfo::from).collect())
+    }
+
+    async fn delete_snapshot(&self, id: &str) -> Result<(), CheckpointError> {
+        self.shared.snapshots.info(id)?;
+        self.shared.snapshots.delete(id).await
     }
 }
 
@@ -211,12 +272,9 @@ impl Shared {
             let reason = "this engine gives each process 8 MiB";
             return Err(Unsupported { operation: "a larger stack", reason }.into());
         }
-        if spec.snapshot_id.is_some() {
-            return Err(RestoreError::from(Unsupported { operation: "a snapshot_id", reason: NO_CAPTURE }).into());
-        }
-        if spec.idle_timeout.is_some() && spec.name.is_some() {
-            let operation = "the idle timeout of a named sandbox, which would suspend it";
-            return Err(Unsupported { operation, reason: NO_CAPTURE }.into());
+        if spec.snapshot_id.is_some() && spec.image.is_some() {
+            let reason = "a sandbox begins with a snapshot or with an image".into();
+            return Err(CreateError::InvalidSpec { reason });
         }
         match &spec.image {
             None => Ok(&self.default_image),
@@ -235,10 +293,6 @@ impl Shared {
             return Err(LifecycleError::InvalidUpdate { reason });
         }
         let idle_timeout = update.idle_timeout.unwrap_or_else(|| inner.idle_timeout());
-        if idle_timeout.is_some() && name.is_some() {
-            let operation = "the idle timeout of a named sandbox, which would suspend it";
-            return Err(Unsupported { operation, reason: NO_CAPTURE }.into());
-        }
         if let Some(name) = name {
             self.registry.rename(inner, &name).map_err(|refused| match refused {
                 NotRenamed::NameTaken => LifecycleError::NameTaken { name },
@@ -252,8 +306,88 @@ impl Shared {
         Ok(())
     }
 
+    /// Returns the images that a snapshot may be of, those whose identity is known already.
+    pub(crate) fn bases(&self) -> Vec<BaseTree> {
+        self.images.values().chain([&self.default_image]).map(|image| image.base.identified().clone()).collect()
+    }
+
+    /// Makes a copy of a sandbox that was held still.
+    pub(crate) fn copy_of(
+        self: &Arc<Self>,
+        source: &Inner,
+        still: &Still,
+    ) -> Result<Arc<dyn AsyncSandbox>, CreateError> {
+        let info = source.info();
+        let spec = SandboxSpec {
+            name: None,
+            snapshot_id: None,
+            entrypoint: Vec::new(),
+            limits: info.limits,
+            idle_timeout: info.idle_timeout,
+            auto_resume: true,
+            ..source.spec.clone()
+        };
+        let engine = Arc::downgrade(self);
+        let entered = self.registry.enter(None, |id, number| Inner::new(engine, id, number, spec));
+        let Ok(inner) = entered else { return Err(CreateError::Engine("a copy has no name".into())) };
+        let unfinished = Unfinished { engine: self, inner, is_finished: false };
+        let live = Live::load(self, &unfinished.inner, still)?.go_on()?;
+        unfinished.inner.set_running(live).map_err(|gone| CreateError::Connect(gone.into()))?;
+        let inner = unfinished.finish();
+        let owns = inner.spec.terminate_on_drop;
+        Ok(Sandbox::new(self.clone(), inner, owns))
+    }
+
+    /// Looks for a suspended sandbox of this id or name that another engine has left.
+    async fn adopt(self: &Arc<Self>, id_or_name: &str) {
+        if self.snapshots.is_durable && self.registry.find(id_or_name).is_none() {
+            let is_meant = |record: &SnapshotRecord| {
+                record.sandbox_id == id_or_name || record.sandbox_name.as_deref() == Some(id_or_name)
+            };
+            self.adopt_all(is_meant).await;
+        }
+    }
+
+    /// Takes over the suspended sandboxes that other engines have left.
+    async fn adopt_all(self: &Arc<Self>, is_meant: impl Fn(&SnapshotRecord) -> bool) {
+        if !self.snapshots.is_durable {
+            return;
+        }
+        let list = match self.snapshots.list(Purpose::Suspension).await {
+            Ok(list) => list,
+            Err(error) => return tracing::warn!(%error, "suspended sandboxes can't be listed"),
+        };
+        for record in list.into_iter().filter(|record| is_meant(record)) {
+            let saved = match self.snapshots.get(&record.id) {
+                Ok((_, checkpoint)) => checkpoint.state.sandbox.clone(),
+                Err(error) => {
+                    tracing::warn!(id = record.id, %error, "a suspended sandbox can't be read");
+                    continue;
+                }
+            };
+            let spec = SandboxSpec {
+                name: record.sandbox_name.clone(),
+                image: saved.image.clone(),
+                idle_timeout: saved.idle_timeout_ms.map(Duration::from_millis),
+                auto_resume: saved.auto_resume,
+                limits: saved.limits.load(Limits::default()),
+                ..SandboxSpec::default()
+            };
+            let (engine, id) = (Arc::downgrade(self), record.sandbox_id.clone());
+            self.registry.adopt(&record.sandbox_id, record.sandbox_name.as_deref(), |number| {
+                let inner = Inner::new(engine, id, number, spec);
+                inner.set_resting(record.id);
+                inner
+            });
+        }
+    }
+
+    /// Ends all sandboxes but those that rest where others find them.
     fn terminate_all(&self) {
         for inner in self.registry.list() {
+            if self.snapshots.is_durable && inner.status() == SandboxStatus::Suspended {
+                continue;
+            }
             inner.terminate(TerminationReason::EngineShutdown);
         }
     }
@@ -264,9 +398,6 @@ impl Drop for Shared {
         self.terminate_all();
     }
 }
-
-/// Why what suspending needs is refused.
-const NO_CAPTURE: &str = "this engine does not save running sandboxes yet";
 
 /// Why a sandbox wasn't made.
 enum MakeError {

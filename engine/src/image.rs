@@ -1,11 +1,13 @@
 //! Images: the files that sandboxes begin with.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use stillbox_guests::skeleton::{ENTRIES, Node};
 use stillbox_kernel::Errno;
 use stillbox_kernel::clock::Clock;
+use stillbox_kernel::fs::persist::BaseTree;
 use stillbox_kernel::fs::{At, FileSystem, OpenOptions, Quota, Tree, TreeBuilder};
 
 use crate::program::Programs;
@@ -26,11 +28,35 @@ use crate::program::resolve::DEFAULT_PATH;
 /// ```
 #[derive(Clone)]
 pub struct Image {
-    pub(crate) tree: Tree,
+    pub(crate) base: Base,
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) working_dir: String,
     /// Programs whose digests are known, by path, so that nothing has to hash them.
     digests: Vec<(String, [u8; 32])>,
+}
+
+/// What the tree of a sandbox began as, with its identity once that was asked for. Clones share it.
+#[derive(Clone)]
+pub(crate) struct Base(Arc<(Tree, OnceLock<BaseTree>)>);
+
+impl Base {
+    fn new(tree: Tree) -> Self {
+        Self(Arc::new((tree, OnceLock::new())))
+    }
+
+    /// Returns a base whose identity is known.
+    pub(crate) fn of(base: BaseTree) -> Self {
+        Self(Arc::new((base.tree().clone(), base.into())))
+    }
+
+    pub(crate) fn tree(&self) -> &Tree {
+        &self.0.0
+    }
+
+    /// Returns the base with its identity. Hashes all that is in it when this is first asked for.
+    pub(crate) fn identified(&self) -> &BaseTree {
+        self.0.1.get_or_init(|| BaseTree::new(self.tree().clone()))
+    }
 }
 
 /// An image can't hold a file.
@@ -90,13 +116,13 @@ impl Image {
 
     /// Returns a builder that starts with what this image holds.
     pub fn extend(&self) -> ImageBuilder {
-        let Self { tree, env, working_dir, digests } = self.clone();
-        ImageBuilder { tree: TreeBuilder::on(tree, Clock::real().wall_ns()), env, working_dir, digests }
+        let Self { base, env, working_dir, digests } = self.clone();
+        ImageBuilder { tree: TreeBuilder::on(base.tree().clone(), Clock::real().wall_ns()), env, working_dir, digests }
     }
 
     /// Tells the digests that are known to those who would compute them.
     pub(crate) fn announce(&self, programs: &Programs) {
-        let fs = FileSystem::new(&self.tree, Quota::default(), Clock::real());
+        let fs = FileSystem::new(self.base.tree(), Quota::default(), Clock::real());
         for (path, digest) in &self.digests {
             // A later file may have taken the place of a program.
             let file = fs.open_file(At::HOST, path, &OpenOptions::default());
@@ -178,7 +204,7 @@ impl ImageBuilder {
     pub fn finish(self) -> Result<Image, ImageError> {
         let Self { tree, env, working_dir, digests } = self;
         let tree = tree.finish().map_err(|source| error("/", source))?;
-        Ok(Image { tree, env, working_dir, digests })
+        Ok(Image { base: Base::new(tree), env, working_dir, digests })
     }
 }
 

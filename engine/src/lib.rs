@@ -38,6 +38,7 @@ mod program;
 mod registry;
 mod runtime;
 mod sandbox;
+mod snapshots;
 mod task;
 mod timers;
 mod wasi;

@@ -57,6 +57,11 @@ impl Counters {
         count(&self.processes_started);
     }
 
+    /// Takes note that a process has left its instance, and has to be admitted again to go on.
+    pub(crate) fn process_left(&self) {
+        self.processes_live.fetch_sub(1, Ordering::Relaxed);
+    }
+
     /// Takes note that an admitted process could not be started after all.
     pub(crate) fn process_refused(&self) {
         self.processes_live.fetch_sub(1, Ordering::Relaxed);

@@ -43,13 +43,28 @@ impl Registry {
         if let Some(holder) = name.and_then(|name| entries.named(name)) {
             return Err(holder);
         }
-        let inner = make(new_id(), entries.made);
+        let inner = make(random_id("sb-"), entries.made);
         entries.made += 1;
         entries.by_id.insert(inner.id.clone(), inner.clone());
         if let Some(name) = name {
             entries.by_name.insert(name.to_owned(), inner.id.clone());
         }
         Ok(inner)
+    }
+
+    /// Enters a sandbox that another engine has suspended, unless it is known, or its name is taken.
+    pub(crate) fn adopt(&self, id: &str, name: Option<&str>, make: impl FnOnce(u64) -> Arc<Inner>) {
+        let mut entries = self.entries.lock();
+        let is_taken = name.is_some_and(|name| entries.by_name.contains_key(name));
+        if is_taken || entries.by_id.contains_key(id) {
+            return;
+        }
+        let inner = make(entries.made);
+        entries.made += 1;
+        entries.by_id.insert(id.to_owned(), inner);
+        if let Some(name) = name {
+            entries.by_name.insert(name.to_owned(), id.to_owned());
+        }
     }
 
     /// Returns the sandbox with this id, or else the one with this name.
@@ -127,13 +142,13 @@ impl Entries {
     }
 }
 
-/// Returns a new id: lower-case letters and digits, so that it can be part of a host name and of a URL.
-fn new_id() -> String {
+/// Returns a new id: lower-case letters and digits behind a prefix, so that it can be part of a host name and of a URL.
+pub(crate) fn random_id(prefix: &str) -> String {
     let mut random = [0; 12];
     // Without the host's randomness nothing would be safe to run; the time in its place keeps ids apart at least.
     if Clock::real().fill_random(&mut random).is_err() {
         random[..8].copy_from_slice(&Clock::real().wall_ns().to_le_bytes());
     }
     let digits = random.iter().map(|byte| char::from(b"0123456789abcdefghjkmnpqrstvwxyz"[usize::from(byte & 31)]));
-    "sb-".chars().chain(digits).collect()
+    prefix.chars().chain(digits).collect()
 }

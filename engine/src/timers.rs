@@ -105,6 +105,13 @@ impl Shared {
     }
 }
 
+impl Timer {
+    /// Returns how long it is until the action is due.
+    pub(crate) fn left(&self) -> Duration {
+        self.key.0.saturating_duration_since(Instant::now())
+    }
+}
+
 impl Drop for Timer {
     fn drop(&mut self) {
         // The action is dropped without the lock: what it holds may have timers of its own.

@@ -409,3 +409,25 @@ pub enum RestoreError {
     #[error("the engine failed")]
     Engine(#[source] BoxError),
 }
+
+/// Passes on why a sandbox could not be woken up for a call.
+macro_rules! from_lifecycle {
+    ($($error:ident),*) => {$(
+        impl From<LifecycleError> for $error {
+            fn from(error: LifecycleError) -> Self {
+                match error {
+                    LifecycleError::WrongStatus(status) => Self::WrongStatus(status),
+                    error => Self::Engine(error.into()),
+                }
+            }
+        }
+    )*};
+}
+
+from_lifecycle!(ProcessError, FileError, CheckpointError);
+
+impl From<LifecycleError> for RestoreError {
+    fn from(error: LifecycleError) -> Self {
+        Self::Engine(error.into())
+    }
+}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::error::{CheckpointError, FileError, LifecycleError, ProcessError, Unsupported};
+use crate::error::{CheckpointError, FileError, LifecycleError, ProcessError, RestoreError, Unsupported};
 use crate::{
     Command, CommandResult, DirectoryEntry, LogFilter, LogLine, OutputEvents, OutputResponse, ProcessInfo, ProcessRef,
     Pty, PtyInfo, PtySpec, SandboxInfo, SandboxStatus, SandboxUpdate, Signal, SnapshotInfo, SnapshotKind,
@@ -298,6 +298,17 @@ pub trait AsyncSandbox: Send + Sync {
     /// Returns the snapshots of this sandbox, oldest first.
     async fn list_snapshots(&self) -> Result<Vec<SnapshotInfo>, CheckpointError> {
         Err(Unsupported::new("list_snapshots").into())
+    }
+
+    /// Has the sandbox go on from one of its snapshots, or of another sandbox, in place of what it is now: with the files and
+    /// processes that it had then, under the same id and name. Its processes of now are killed, as are calls that wait for
+    /// them; handles stay good.
+    ///
+    /// # Errors
+    ///
+    /// Those of making a sandbox from the snapshot; nothing has changed then.
+    async fn rollback(&self, _snapshot_id: &str) -> Result<(), RestoreError> {
+        Err(Unsupported::new("rollback").into())
     }
 
     /// Makes `times` live copies of the running sandbox, processes included, and returns handles on them.

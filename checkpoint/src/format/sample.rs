@@ -13,9 +13,11 @@ use stillbox_kernel::clock::{Clock, Script};
 use stillbox_kernel::fs::persist::{BaseTree, DeviceState, OpenDirState, OpenFileState, StatState, TreeState};
 use stillbox_kernel::fs::{At, FileSystem, OpenOptions, Quota, TreeBuilder};
 use stillbox_kernel::pipe::persist::PipeState;
+use stillbox_kernel::tty::persist::TerminalState;
 
 use crate::chunks::ChunkTable;
 use crate::descriptors::persist::{DescriptionState, DescriptorState, ObjectState};
+use crate::managed::persist::{CommandState, ConditionState, HealthCheckState, InputState, ManagedState};
 use crate::output::persist::{EndState, JobState, MarkState, OutputState, RingState};
 use crate::pages::Pages;
 use crate::process::persist::{
@@ -23,7 +25,6 @@ use crate::process::persist::{
     SignalState, TableState, ValueState,
 };
 use crate::sandbox::persist::{LimitsState, MountState, SandboxState};
-use crate::terminal::persist::TerminalState;
 use crate::{Checkpoint, Purpose, SnapshotRecord, State};
 
 /// Returns a record for [`checkpoint`].
@@ -182,7 +183,7 @@ fn running(pid: u32, parent: u32, chunks: &mut ChunkTable) -> ProcessState {
             pending: 1 << 14,
             blocked: 0,
             fatal: None,
-            stopped: pid == 3,
+            stopped: (pid == 3).then_some(19),
             stop_unreported: false,
             handler: Some("__wasm_signal".into()),
         },
@@ -204,8 +205,6 @@ fn running(pid: u32, parent: u32, chunks: &mut ChunkTable) -> ProcessState {
             ValueState::V128([7; 16]),
         ],
         tables: vec![TableState { functions: vec![None, Some(1), Some(2)] }],
-        dropped_data: vec![true, false],
-        dropped_elements: vec![true],
     };
     process(pid, parent, LifeState::Running(Box::new(running)))
 }
@@ -223,6 +222,7 @@ fn process(pid: u32, parent: u32, life: LifeState) -> ProcessState {
         job: 2,
         started_ns: 1_700_000_000_000_000_000,
         cpu_ns: 12_345,
+        children_cpu_ns: 6_789,
         wall_time_left_ns: Some(5_000_000_000),
         invocation: InvocationState {
             path: "/bin/tool".into(),
@@ -230,6 +230,40 @@ fn process(pid: u32, parent: u32, life: LifeState) -> ProcessState {
             env: vec!["HOME=/root".into()],
         },
         life,
+    }
+}
+
+fn managed() -> ManagedState {
+    ManagedState {
+        id: "main".into(),
+        command: CommandState {
+            program: "tool".into(),
+            args: vec!["-x".into()],
+            env: BTreeMap::from([("LANG".into(), "C".into())]),
+            working_dir: Some("/srv".into()),
+            stdin: InputState::Bytes(b"in".to_vec().into()),
+            discards_stdout: false,
+            discards_stderr: true,
+            user: Some("root".into()),
+            timeout_ns: Some(1_000_000_000),
+            name: Some("main".into()),
+            stop_grace_ns: 10_000_000_000,
+        },
+        condition: ConditionState::OnFailure,
+        restarts_max: Some(5),
+        backoff_initial_ns: 500_000_000,
+        backoff_max_ns: 30_000_000_000,
+        health_check: Some(HealthCheckState {
+            argv: vec!["probe".into()],
+            initial_delay_ns: 5,
+            interval_ns: 6,
+            timeout_ns: 7,
+            failure_threshold: 3,
+        }),
+        restart_count: 2,
+        last_exit: Some(EndState { exit: ExitState::Code(1), timed_out: false, at_ms: 1_700_000_000_100 }),
+        last_error: Some("no such program".into()),
+        is_over: false,
     }
 }
 
@@ -248,6 +282,7 @@ fn jobs() -> Vec<JobState> {
         stdin_pipe: end.is_none().then_some(1),
         time_left_ns: Some(9),
         terminal: end.is_none().then_some(0),
+        managed: end.is_none().then(managed),
         output: OutputState {
             stdout: ring(b"out\n", 1),
             stderr: ring(b"err\n", 2),

@@ -16,7 +16,7 @@ const _: () = assert!(PAGE_BYTES == 16 << 10 && CHUNK_BYTES_MAX == 64 << 10, "th
 const _: () = assert!(0x1_0000_u32.is_multiple_of(PAGE_BYTES), "a page of WebAssembly is whole pages of a checkpoint");
 
 /// What [`schema`] returns for version 1.
-pub const SCHEMA: &str = "4482d2f539272802e49d52dc615f087e4b8d510b4e9a37f40fcd82d9d7c897d0";
+pub const SCHEMA: &str = "447af1376fc2d1e8d72e7244235c96338380ef8bef078b0d8072000a4a5f7988";
 
 /// Returns the hash of a checkpoint's state that has one of everything, in the format of this build.
 ///

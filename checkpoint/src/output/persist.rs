@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 use stillbox_kernel::blob::Blob;
 
+use crate::managed::persist::ManagedState;
 use crate::process::persist::ExitState;
 
 /// What the host knows of a process that it started.
@@ -28,6 +29,8 @@ pub struct JobState {
     pub time_left_ns: Option<u64>,
     /// The terminal that it runs on, by its place in [`State::terminals`](crate::State::terminals).
     pub terminal: Option<u32>,
+    /// What it is one of several processes of, if it is managed.
+    pub managed: Option<ManagedState>,
     /// What it wrote.
     pub output: OutputState,
 }

@@ -28,6 +28,8 @@ pub struct ProcessState {
     pub started_ns: u64,
     /// The CPU time that it has used, in nanoseconds.
     pub cpu_ns: u64,
+    /// The CPU time, likewise, of children that were waited for, and of theirs.
+    pub children_cpu_ns: u64,
     /// How much of its wall time is left, in nanoseconds, if that is limited.
     pub wall_time_left_ns: Option<u64>,
     /// What it runs, arguments and environment included.
@@ -84,14 +86,11 @@ pub struct RunningState {
     pub blocked_for_ns: Option<u64>,
     /// Its memories, by their index.
     pub memories: Vec<MemoryState>,
-    /// Its mutable globals, in the order of their indices.
+    /// Its mutable globals, in the order of their indices; with those that the capture adds, which say among other things
+    /// what segments have been dropped.
     pub globals: Vec<ValueState>,
     /// Its tables, by their index.
     pub tables: Vec<TableState>,
-    /// Which of its data segments have been dropped, a bit for each.
-    pub dropped_data: Vec<bool>,
-    /// Which of its element segments have been dropped, a bit for each.
-    pub dropped_elements: Vec<bool>,
 }
 
 /// The module that a process runs, whatever its file holds by now.
@@ -114,8 +113,8 @@ pub struct SignalState {
     pub blocked: u32,
     /// The one that ends the process.
     pub fatal: Option<u8>,
-    /// Whether the process is stopped.
-    pub stopped: bool,
+    /// The one that stopped the process, if it is stopped.
+    pub stopped: Option<u8>,
     /// Whether its parent hasn't been told yet that it is stopped.
     pub stop_unreported: bool,
     /// The name of the function that the program has registered to run as handler.

@@ -79,6 +79,12 @@ pub struct LimitsState {
     pub captured_bytes: u64,
     /// [`Limits::program_bytes`]
     pub program_bytes: u64,
+    /// [`Limits::log_bytes`]
+    pub log_bytes: u64,
+    /// [`Limits::terminals`]
+    pub terminals: u32,
+    /// [`Limits::terminal_bytes`]
+    pub terminal_bytes: u32,
 }
 
 impl From<&Limits> for LimitsState {
@@ -103,6 +109,9 @@ impl From<&Limits> for LimitsState {
             kernel_bytes: limits.kernel_bytes,
             captured_bytes: limits.captured_bytes,
             program_bytes: limits.program_bytes,
+            log_bytes: limits.log_bytes,
+            terminals: limits.terminals,
+            terminal_bytes: limits.terminal_bytes,
         }
     }
 }
@@ -129,6 +138,9 @@ impl LimitsState {
         limits.kernel_bytes = self.kernel_bytes;
         limits.captured_bytes = self.captured_bytes;
         limits.program_bytes = self.program_bytes;
+        limits.log_bytes = self.log_bytes;
+        limits.terminals = self.terminals;
+        limits.terminal_bytes = self.terminal_bytes;
         limits
     }
 }

@@ -16,8 +16,8 @@ pub(super) fn system_page_bytes() -> usize {
 /// How many runs of pages one scan reports.
 pub(super) const RUNS_MAX: usize = 64;
 
-/// Calls `found` with each run of written pages in `len` bytes at `base`, as offsets, until `pages_max` pages were found.
-/// Returns how far the scan came; `None` if this system can't tell.
+/// Calls `found` with each run of written pages in `len` bytes at `base`, as offsets, until `pages_max` pages were found; 0
+/// is any number. Returns how far the scan came; `None` if this system can't tell.
 ///
 /// Pages of a private mapping are the file's until they are written to, and anonymous from then on; so what counts is
 /// what is anonymous and there. That needs nothing to be armed beforehand, unlike the system's soft-dirty bits, which are
@@ -53,6 +53,23 @@ pub(super) fn written(
         found((run.start - start) as usize..(run.end - start) as usize);
     }
     Some((walk_end - start) as usize)
+}
+
+/// Returns all runs of written pages of a memory, in order, as offsets; `None` if this system can't tell.
+pub(super) fn runs_written(memory: &[u8]) -> Option<Vec<Range<usize>>> {
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    let mut at = 0;
+    while at < memory.len() {
+        let scanned = written(memory[at..].as_ptr(), memory.len() - at, 0, |run| {
+            let run = at + run.start..at + run.end;
+            match runs.last_mut() {
+                Some(last) if last.end == run.start => last.end = run.end,
+                _ => runs.push(run),
+            }
+        })?;
+        at += scanned.max(1);
+    }
+    Some(runs)
 }
 
 /// Returns the process's page map, if this system can scan it.

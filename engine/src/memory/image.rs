@@ -2,13 +2,16 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt as _;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use rustix::fs::{MemfdFlags, SealFlags};
+use rustix::fs::{MemfdFlags, SealFlags, SeekFrom};
 use rustix::mm::{MapFlags, ProtFlags};
+
+use super::dirty;
 
 /// The unit that memories are mapped in, in bytes. No supported system has larger pages than a page of wasm.
 pub(crate) const PAGE_BYTES: usize = 64 << 10;
@@ -17,6 +20,39 @@ pub(crate) const PAGE_BYTES: usize = 64 << 10;
 pub(crate) struct Image {
     file: File,
     bytes: View,
+}
+
+/// Writes a part of a memory, without the zeros beyond the first `based` bytes: those are holes already.
+fn write_run(file: &File, memory: &[u8], run: Range<usize>, based: usize) -> io::Result<()> {
+    let page_bytes = dirty::system_page_bytes();
+    let is_needed = |at: usize| at < based || memory[at..(at + page_bytes).min(run.end)].iter().any(|byte| *byte != 0);
+    let mut at = run.start;
+    while at < run.end {
+        let needed = is_needed(at);
+        let end = (at..run.end).step_by(page_bytes).find(|&page| is_needed(page) != needed).unwrap_or(run.end);
+        if needed {
+            file.write_all_at(&memory[at..end], at as u64)?;
+        }
+        at = end;
+    }
+    Ok(())
+}
+
+/// Returns which parts of a memory are not as in the image that it began as, where the system can't tell.
+fn differing(memory: &[u8], base: Option<&Image>) -> Vec<Range<usize>> {
+    let base = base.map_or(&[][..], Image::bytes);
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    for (index, page) in memory.chunks(dirty::system_page_bytes()).enumerate() {
+        let start = index * dirty::system_page_bytes();
+        let before = base.get(start..start + page.len());
+        let same = before.map_or_else(|| page.iter().all(|byte| *byte == 0), |before| before == page);
+        match runs.last_mut() {
+            _ if same => {}
+            Some(last) if last.end == start => last.end += page.len(),
+            _ => runs.push(start..start + page.len()),
+        }
+    }
+    runs
 }
 
 /// A file, mapped to be read.
@@ -82,6 +118,49 @@ impl Image {
         Self::new(len, |file| segments.into_iter().try_for_each(|(at, bytes)| file.write_all_at(bytes, at)))
     }
 
+    /// Returns the image of a memory as it is now, which began as `base`.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub(crate) fn of_memory(memory: &[u8], base: Option<&Arc<Self>>) -> io::Result<Arc<Self>> {
+        let based = base.map_or(0, |base| base.len().min(memory.len()));
+        let written = dirty::runs_written(memory).unwrap_or_else(|| differing(memory, base.map(|base| &**base)));
+        let end = written.last().map_or(0, |run| run.end).max(based);
+        Self::new(end, |file| {
+            if let Some(base) = base {
+                base.copy_to(file, based)?;
+            }
+            written.into_iter().try_for_each(|run| write_run(file, memory, run, based))
+        })
+    }
+
+    /// Copies the first `len` bytes into an empty file, which has holes where this image has some.
+    fn copy_to(&self, file: &File, len: usize) -> io::Result<()> {
+        for Range { start, end } in self.data() {
+            let bytes = self.bytes().get(start as usize..len.min(end as usize));
+            file.write_all_at(bytes.unwrap_or_default(), start)?;
+        }
+        Ok(())
+    }
+
+    /// Returns the parts of the image, in bytes, outside of which there is nothing but zeros. Reading those would take memory.
+    pub(crate) fn data(&self) -> Vec<Range<u64>> {
+        let mut parts = Vec::new();
+        let (mut at, len) = (0, self.len() as u64);
+        while at < len {
+            let data = rustix::fs::seek(&self.file, SeekFrom::Data(at));
+            // An error says that there is no more, or that this system can't tell.
+            let start = match data {
+                Err(rustix::io::Errno::NXIO) => break,
+                data => data.unwrap_or(at),
+            };
+            at = rustix::fs::seek(&self.file, SeekFrom::Hole(start)).unwrap_or(len).max(start + 1);
+            parts.push(start..at.min(len));
+        }
+        parts
+    }
+
     /// Returns the file that memories map.
     pub(super) fn file(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
@@ -122,5 +201,37 @@ mod tests {
     #[test]
     fn an_empty_image_is_possible() {
         assert_eq!(Image::of_segments(0, []).unwrap().bytes(), b"");
+    }
+
+    #[test]
+    fn the_image_of_a_memory_holds_what_was_written() {
+        let page = dirty::system_page_bytes();
+        let base =
+            Image::of_segments(4 * PAGE_BYTES, [(0, &b"first"[..]), (2 * PAGE_BYTES as u64, b"second")]).unwrap();
+        for base in [None, Some(&base)] {
+            let mut slot = super::super::pool::Pool::default().take(base, 8 * PAGE_BYTES, 16 * PAGE_BYTES).unwrap();
+            // SAFETY: this much of the slot is accessible, and nothing else refers to it.
+            let memory = unsafe { slot.reservation.bytes_mut(0..8 * PAGE_BYTES) };
+            let (near, far) = (2 * PAGE_BYTES + 1, 6 * PAGE_BYTES + page);
+            memory[0] = 0;
+            memory[near..near + 3].copy_from_slice(b"ECO");
+            memory[far] = 7;
+            // Written, and zero again.
+            memory[7 * PAGE_BYTES] = 1;
+            memory[7 * PAGE_BYTES] = 0;
+            let mut expected = memory.to_vec();
+            let image = Image::of_memory(memory, base).unwrap();
+            let held = image.bytes();
+            assert!(held.len() <= expected.len());
+            assert!(expected.split_off(held.len()).iter().all(|byte| *byte == 0));
+            assert!(held == expected);
+            // The same by comparing.
+            let runs = differing(memory, base.map(|base| &**base));
+            assert_eq!(
+                runs.first(),
+                (base.is_some()).then_some(&(0..page)).or(Some(&(2 * PAGE_BYTES..2 * PAGE_BYTES + page)))
+            );
+            assert_eq!(runs.last(), Some(&(far..far + page)));
+        }
     }
 }

@@ -9,30 +9,41 @@ use parking_lot::Mutex;
 #[derive(Default)]
 pub(crate) struct CpuTime(Mutex<State>);
 
-#[derive(Default)]
 enum State {
-    #[default]
-    NotStarted,
     Running {
         clock: ThreadClock,
+        /// What the clock said when this began.
         before_ns: u64,
+        /// What was used on other threads, before that.
+        elsewhere_ns: u64,
     },
-    Ended {
-        used_ns: u64,
-    },
+    /// On no thread: not yet, not any more, or not for now.
+    Off { used_ns: u64 },
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self::Off { used_ns: 0 }
+    }
 }
 
 impl CpuTime {
+    /// Returns the CPU time of a process that has used some already, in nanoseconds.
+    pub(super) fn from(used_ns: u64) -> Self {
+        Self(Mutex::new(State::Off { used_ns }))
+    }
+
     /// Takes note that the process runs on this thread from here on.
     pub(super) fn start(&self) {
         let clock = ThreadClock::current();
-        *self.0.lock() = State::Running { before_ns: clock.now_ns(), clock };
+        let mut state = self.0.lock();
+        *state = State::Running { before_ns: clock.now_ns(), clock, elsewhere_ns: state.used_ns() };
     }
 
     /// Takes note that the process has left its thread.
     pub(super) fn stop(&self) {
         let mut state = self.0.lock();
-        *state = State::Ended { used_ns: state.used_ns() };
+        *state = State::Off { used_ns: state.used_ns() };
     }
 
     /// Returns the time used so far, in nanoseconds. Any thread may ask.
@@ -45,9 +56,10 @@ impl CpuTime {
 impl State {
     fn used_ns(&self) -> u64 {
         match self {
-            Self::NotStarted => 0,
-            Self::Running { clock, before_ns } => clock.now_ns().saturating_sub(*before_ns),
-            Self::Ended { used_ns } => *used_ns,
+            Self::Running { clock, before_ns, elsewhere_ns } => {
+                elsewhere_ns.saturating_add(clock.now_ns().saturating_sub(*before_ns))
+            }
+            Self::Off { used_ns } => *used_ns,
         }
     }
 }

@@ -21,6 +21,8 @@ pub(crate) enum Departure {
     Exit(Exit),
     /// The process goes on with another program.
     Exec(Arc<Invocation>),
+    /// The process stands still and gives its instance up, to go on in another one.
+    Leave,
 }
 
 impl fmt::Debug for Departure {
@@ -28,6 +30,7 @@ impl fmt::Debug for Departure {
         match self {
             Self::Exit(exit) => f.debug_tuple("Exit").field(exit).finish(),
             Self::Exec(_) => f.write_str("Exec"),
+            Self::Leave => f.write_str("Leave"),
         }
     }
 }
@@ -38,6 +41,7 @@ impl fmt::Display for Departure {
             Self::Exit(Exit::Code(code)) => write!(f, "exit with code {code}"),
             Self::Exit(Exit::Signal(signal)) => write!(f, "end by signal {}", signal.number()),
             Self::Exec(_) => f.write_str("run another program"),
+            Self::Leave => f.write_str("leave the instance"),
         }
     }
 }

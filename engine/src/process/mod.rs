@@ -10,10 +10,13 @@
 //!
 //! A process runs on a thread of its own and blocks it; [`Process::block`] is the one place where that happens, and every
 //! signal reaches it there. A guest that computes polls its control word ([`Process::interrupt`]) and suspends itself.
+//! Either way it can be held still ([`hold`]).
 
 pub(crate) mod cpu;
 pub(crate) mod exit;
+pub(crate) mod hold;
 pub(crate) mod output;
+pub(crate) mod persist;
 pub(crate) mod proc_fs;
 pub(crate) mod run;
 pub(crate) mod session;
@@ -25,7 +28,7 @@ pub(crate) mod time_limits;
 
 use std::sync::Arc;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
@@ -36,12 +39,13 @@ use stillbox_kernel::Errno;
 use stillbox_kernel::wait::{WaitSet, block_on};
 
 use crate::metrics::KillReason;
-use crate::program::Invocation;
+use crate::program::CommandLine;
 use crate::wasi::fd_table::FdTable;
 use crate::wasi::files::Cwd;
 
 pub(crate) use cpu::CpuTime;
 pub(crate) use exit::{Departure, Exit};
+use hold::Standing;
 pub(crate) use run::Guest;
 pub(crate) use session::Session;
 pub(crate) use signals::{Effect, Signal, Signals};
@@ -69,8 +73,8 @@ pub(crate) struct Process {
     pub(crate) parent: AtomicU32,
     pub(crate) group: AtomicU32,
     pub(crate) session: Mutex<Arc<Session>>,
-    /// What runs: program, arguments and environment. An exec replaces it.
-    pub(crate) invocation: Mutex<Arc<Invocation>>,
+    /// What runs, with its arguments and environment. An exec replaces it.
+    pub(crate) command: Mutex<Arc<CommandLine>>,
     pub(crate) signals: Signals,
     /// Bytes of linear memory in use.
     pub(crate) memory_bytes: AtomicU64,
@@ -86,6 +90,11 @@ pub(crate) struct Process {
     waker: Mutex<Option<Waker>>,
     /// Where a computing guest looks whether it is to suspend itself. It is there while its instance is.
     control: Mutex<Option<ControlWord>>,
+    /// Whether the guest is where its stack can be saved: suspended, or in a call that can be issued again.
+    can_stand: AtomicBool,
+    pub(crate) standing: Standing,
+    /// Whether what it runs can be saved at all.
+    is_capturable: AtomicBool,
     /// Woken when a child of this process ends, stops or continues.
     pub(crate) child_changed: WaitSet,
     exit: OnceLock<Exit>,
@@ -118,9 +127,7 @@ impl Process {
         tracing::trace!(pid = self.pid, signal = signal.number(), ?effect, "signal");
         self.interrupt();
         // Woken last: a guest that goes on after a blocked call finds the interruption there.
-        if let Some(waker) = &*self.waker.lock() {
-            waker.wake_by_ref();
-        }
+        self.wake();
         if matches!(effect, Effect::Stop | Effect::Continue) {
             self.tell_parent();
         }
@@ -147,6 +154,7 @@ impl Process {
     /// # Errors
     ///
     /// - `Stop::Departure` when a signal ends the process.
+    /// - `Stop::Hold` when the process is to stand still: the call is issued again later.
     /// - [`Errno::Intr`] when the guest has a handler to run.
     /// - [`Errno::Timedout`] when `deadline` has passed.
     pub(crate) fn block<T>(
@@ -154,10 +162,15 @@ impl Process {
         deadline: Option<Instant>,
         mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
     ) -> Result<T, Stop> {
+        let deadline = self.standing.deadline_of(deadline);
         let ready = block_on(deadline, |cx| {
             if self.signals.wants_attention() {
                 if let Err(departure) = self.check_killed() {
                     return Poll::Ready(Err(departure.into()));
+                }
+                if self.can_stand() && self.table.is_held() {
+                    self.standing.leave_call(deadline);
+                    return Poll::Ready(Err(Stop::Hold));
                 }
                 if self.signals.is_stopped() {
                     return Poll::Pending;
@@ -176,7 +189,16 @@ impl Process {
         ready.unwrap_or(Err(Stop::Errno(Errno::Timedout)))
     }
 
-    /// Waits while the process is stopped.
+    /// Says whether the guest is where its stack can be saved.
+    pub(crate) fn set_can_stand(&self, can_stand: bool) {
+        self.can_stand.store(can_stand, Ordering::Relaxed);
+    }
+
+    fn can_stand(&self) -> bool {
+        self.can_stand.load(Ordering::Relaxed)
+    }
+
+    /// Waits while the process is stopped, or until it is to stand still where it can.
     ///
     /// # Errors
     ///
@@ -192,6 +214,19 @@ impl Process {
     /// Says which thread runs the guest from here on.
     pub(crate) fn set_waker(&self, waker: Waker) {
         *self.waker.lock() = Some(waker);
+    }
+
+    /// Takes note that no thread runs the guest.
+    fn take_waker(&self) {
+        let waker = self.waker.lock().take();
+        drop(waker);
+    }
+
+    /// Wakes the guest's thread out of whatever it waits for, to look again.
+    fn wake(&self) {
+        if let Some(waker) = &*self.waker.lock() {
+            waker.wake_by_ref();
+        }
     }
 
     /// Returns whether `signal` would end the process by default, and does so: the end of a write to a broken pipe.
@@ -219,9 +254,9 @@ impl Process {
 
     /// Lets [`interrupt`](Self::interrupt) reach the instance that polls `word`, until what is returned is dropped, which
     /// must be before the instance's store is.
-    fn interruptible(&self, word: ControlWord) -> Interruptible<'_> {
+    fn interruptible(self: &Arc<Self>, word: ControlWord) -> Interruptible {
         *self.control.lock() = Some(word);
-        Interruptible(self)
+        Interruptible(self.clone())
     }
 
     /// Returns the departure of a process that a signal ends, as an error.
@@ -233,13 +268,14 @@ impl Process {
     fn finish(&self, exit: Exit) {
         let fds = std::mem::take(&mut *self.fds.lock());
         drop(fds);
-        self.waker.lock().take();
+        self.take_waker();
         self.table.released(self.memory_bytes.swap(0, Ordering::AcqRel));
         self.table.runtime.counters.process_ended(exit, self.kill_reason());
         if self.exit.set(exit).is_ok() {
             self.time_limits.clear();
             self.table.ended(self);
             self.ended.wake();
+            self.tell_holder();
         }
     }
 
@@ -253,9 +289,9 @@ impl Process {
 }
 
 /// While this is there, its process can be interrupted.
-struct Interruptible<'a>(&'a Process);
+struct Interruptible(Arc<Process>);
 
-impl Drop for Interruptible<'_> {
+impl Drop for Interruptible {
     fn drop(&mut self) {
         self.0.control.lock().take();
     }
@@ -268,6 +304,8 @@ pub(crate) enum Stop {
     Errno(Errno),
     /// The guest's stack is left.
     Departure(Departure),
+    /// The guest's stack is unwound, and the call issued again when the process goes on.
+    Hold,
 }
 
 impl From<Errno> for Stop {

@@ -12,6 +12,8 @@
 //! A follower has a position and no queue: it costs the writer nothing, and when the ring has gone past it, it is told
 //! how much it missed.
 
+mod persist;
+
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;

@@ -72,14 +72,14 @@ fn root(table: &Table) -> DynamicNode {
 }
 
 fn of_process(process: &Arc<Process>, path: &[&str], caller: Pid) -> Result<DynamicNode, Errno> {
-    let invocation = process.invocation.lock().clone();
+    let command = process.command.lock().clone();
     match path {
         [] => Ok(DynamicNode::Directory(OF_PROCESS.iter().map(|&(name, kind)| entry(name, kind)).collect())),
-        ["cmdline"] => Ok(file(nul_terminated(&invocation.args))),
-        ["environ"] => Ok(file(nul_terminated(&invocation.env))),
-        ["stat"] => Ok(file(stat(process, &invocation.path))),
-        ["status"] => Ok(file(status(process, &invocation.path))),
-        ["exe"] => Ok(DynamicNode::Symlink(invocation.path.clone())),
+        ["cmdline"] => Ok(file(nul_terminated(&command.args))),
+        ["environ"] => Ok(file(nul_terminated(&command.env))),
+        ["stat"] => Ok(file(stat(process, &command.path))),
+        ["status"] => Ok(file(status(process, &command.path))),
+        ["exe"] => Ok(DynamicNode::Symlink(command.path.clone())),
         ["cwd"] => Ok(DynamicNode::Symlink(process.cwd.lock().path()?)),
         ["fd"] => {
             let fds = process.fds.lock();

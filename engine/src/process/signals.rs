@@ -1,5 +1,7 @@
 //! Signals: their numbers, what each does by default, and what a process has pending.
 
+mod persist;
+
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use parking_lot::Mutex;
@@ -209,6 +211,11 @@ impl Signals {
     /// Returns whether anything was delivered that the guest hasn't attended to.
     pub(crate) fn wants_attention(&self) -> bool {
         self.attention.load(Ordering::Acquire)
+    }
+
+    /// Has the process look at what is wanted of it, though no signal was delivered.
+    pub(super) fn attract(&self) {
+        self.attention.store(true, Ordering::SeqCst);
     }
 
     /// Returns whether a handler is to run now, so that a blocked call must be interrupted.

@@ -10,8 +10,10 @@ use stillbox_kernel::tty::Tty;
 use stillbox_kernel::wait::WaitSet;
 
 use crate::config::PROCESSES_MAX;
+use crate::process::hold::Standing;
+use crate::process::run::{self, Beginning};
 use crate::process::time_limits::{self, TimeLimits};
-use crate::process::{CpuTime, INIT, Pid, Process, Session, Signals, Table, run};
+use crate::process::{CpuTime, INIT, Pid, Process, Session, Signals, Table};
 use crate::program::Invocation;
 use crate::wasi::fd_table::FdTable;
 use crate::wasi::files::Cwd;
@@ -76,7 +78,7 @@ impl Table {
                 None => inherit(|parent| &parent.group, pid),
             },
             session: Mutex::new(session),
-            invocation: Mutex::new(request.invocation.clone()),
+            command: Mutex::new(request.invocation.command.clone()),
             signals: request.signals,
             memory_bytes: AtomicU64::new(0),
             cpu: CpuTime::default(),
@@ -86,6 +88,9 @@ impl Table {
             started_ns: self.clock.wall_ns(),
             waker: Mutex::default(),
             control: Mutex::default(),
+            can_stand: false.into(),
+            standing: Standing::default(),
+            is_capturable: true.into(),
             child_changed: WaitSet::default(),
             exit: OnceLock::new(),
             ended: WaitSet::default(),
@@ -98,12 +103,12 @@ impl Table {
         if let Some(terminal) = foreground {
             terminal.set_foreground(process.group());
         }
-        tracing::debug!(parent: &self.span, pid, program = %request.invocation.path, "process started");
-        run::launch(process.clone(), request.invocation).inspect_err(|_| {
+        tracing::debug!(parent: &self.span, pid, program = %request.invocation.command.path, "process started");
+        run::launch(process.clone(), Beginning::Program(request.invocation)).inspect_err(|_| {
             self.remove(pid);
             counters.process_refused();
         })?;
-        time_limits::watch(&process);
+        time_limits::watch(&process, process.limits.wall_time);
         Ok(process)
     }
 }

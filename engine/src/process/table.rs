@@ -13,6 +13,7 @@ use stillbox_kernel::clock::Clock;
 use stillbox_kernel::fs::FileSystem;
 
 use crate::metrics::KillReason;
+use crate::process::hold::Hold;
 use crate::process::{Exit, INIT, Pid, Process, Signal};
 use crate::runtime::Runtime;
 
@@ -33,6 +34,8 @@ pub(crate) struct Table {
     /// The sandbox's span, which all that happens in it is told in.
     pub(crate) span: tracing::Span,
     processes: Mutex<HashMap<Pid, Arc<Process>>>,
+    /// What processes are to stand still for.
+    pub(super) hold: Mutex<Option<Arc<Hold>>>,
     next_pid: AtomicU32,
     /// Bytes of linear memory that all processes use together.
     memory_bytes: AtomicU64,
@@ -75,6 +78,7 @@ impl Table {
             span,
             limits: RwLock::new(Arc::new(limits)),
             processes: Mutex::default(),
+            hold: Mutex::default(),
             next_pid: AtomicU32::new(INIT + 1),
             memory_bytes: AtomicU64::new(0),
             closed: false.into(),
@@ -113,7 +117,17 @@ impl Table {
         self.memory_bytes.load(Ordering::Relaxed)
     }
 
-    /// Returns the next process number.
+    /// Returns the number that the next process gets.
+    pub(crate) fn next_pid(&self) -> Pid {
+        self.next_pid.load(Ordering::Relaxed)
+    }
+
+    /// Says which number the next process gets.
+    pub(crate) fn set_next_pid(&self, pid: Pid) {
+        self.next_pid.store(pid, Ordering::Relaxed);
+    }
+
+    /// Returns the next process number, and takes it.
     pub(crate) fn allocate_pid(&self) -> Pid {
         self.next_pid.fetch_add(1, Ordering::Relaxed)
     }
@@ -131,6 +145,9 @@ impl Table {
         let orphaned = parent.is_some_and(|parent| parent.signals.fatal().is_some());
         if full || orphaned || self.closed.load(Ordering::Acquire) {
             return Err(Errno::Again);
+        }
+        if self.is_held() {
+            process.call();
         }
         processes.insert(process.pid, process);
         Ok(())

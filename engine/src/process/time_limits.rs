@@ -27,6 +27,11 @@ pub(crate) struct TimeLimits {
 }
 
 impl TimeLimits {
+    /// Returns how much of the process's life is left, if that is limited.
+    pub(super) fn wall_time_left(&self) -> Option<Duration> {
+        self.wall.lock().as_ref().map(Timer::left)
+    }
+
     /// Calls everything off.
     pub(super) fn clear(&self) {
         let timers = (self.wall.lock().take(), self.cpu.lock().take());
@@ -34,14 +39,13 @@ impl TimeLimits {
     }
 }
 
-/// Has a process ended when it has used up what its sandbox's limits give it.
-pub(super) fn watch(process: &Arc<Process>) {
-    let limits = &process.limits;
-    if let Some(wall_time) = limits.wall_time {
+/// Has a process ended when it has lived for `wall_time`, or used up the CPU time that its sandbox's limits give it.
+pub(super) fn watch(process: &Arc<Process>, wall_time: Option<Duration>) {
+    if let Some(wall_time) = wall_time {
         set(process, |limits| &limits.wall, wall_time, |process| process.kill(KillReason::WallTime));
     }
-    if let Some(cpu_time) = limits.cpu_time {
-        look_in(process, cpu_time, cpu_time);
+    if let Some(cpu_time) = process.limits.cpu_time {
+        look_in(process, cpu_time.saturating_sub(Duration::from_nanos(process.cpu.used_ns())), cpu_time);
     }
 }
 

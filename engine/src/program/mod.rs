@@ -18,10 +18,12 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use stillbox_capture::host::{Exports, HostError};
 use stillbox_capture::{Analysis, CaptureError};
 use stillbox_kernel::Errno;
+use stillbox_kernel::chunk::{ChunkId, ChunkRef, ChunkWriter};
 use wasmtime::{Engine, Instance, InstancePre, Linker, Module, Store};
 
 use crate::memory::{self, Image};
@@ -33,7 +35,7 @@ use gate::Gate;
 use recent::{Entry, Recent};
 
 pub(crate) use continuations::Continuations;
-pub(crate) use resolve::Invocation;
+pub(crate) use resolve::{CommandLine, Invocation};
 
 /// The size of the memory in which each instance of a captured program has its control word and saves its stack, in bytes.
 pub(crate) const CONTROL_BYTES: usize = stillbox_capture::CONTROL_PAGES as usize * memory::PAGE_BYTES;
@@ -42,9 +44,15 @@ pub(crate) const CONTROL_BYTES: usize = stillbox_capture::CONTROL_PAGES as usize
 pub(crate) struct Program {
     instance_pre: InstancePre<Guest>,
     /// What its memories hold at first.
-    images: Vec<Option<Arc<Image>>>,
+    pub(crate) images: Vec<Option<Arc<Image>>>,
     /// Where the parts of its state are.
     pub(crate) exports: Arc<Exports>,
+    /// The hash of its file, by which a checkpoint names it.
+    pub(crate) digest: Digest,
+    /// Its file, whatever that holds by now. Of an image's program these bytes are the image's.
+    source: Bytes,
+    /// The file as a checkpoint has it, once one was taken.
+    chunks: OnceLock<Vec<(ChunkId, Bytes)>>,
     continuations: Arc<Continuations>,
 }
 
@@ -54,13 +62,18 @@ pub(crate) struct Program {
 pub(crate) struct NotCapturable(#[source] CaptureError);
 
 impl Program {
-    /// Makes an instance of the program.
+    /// Makes an instance of the program, whose memories begin with these images: its own, or what was saved of another
+    /// instance.
     ///
     /// # Errors
     ///
     /// The runtime's, among them a limit of the store.
-    pub(crate) fn instantiate(&self, store: &mut Store<Guest>) -> wasmtime::Result<Instance> {
-        memory::with_images(&self.images, || self.instance_pre.instantiate(store))
+    pub(crate) fn instantiate(
+        &self,
+        store: &mut Store<Guest>,
+        images: &[Option<Arc<Image>>],
+    ) -> wasmtime::Result<Instance> {
+        memory::with_images(images, || self.instance_pre.instantiate(store))
     }
 
     /// Returns what brings a suspended stack of the program back.
@@ -72,6 +85,21 @@ impl Program {
         if self.exports.is_capturable() { Ok(&self.continuations) } else { Err(self.continuations.why_not()) }
     }
 }
+
+impl Program {
+    /// Saves the program's file.
+    pub(crate) fn save(&self, chunks: &mut dyn ChunkWriter) -> Vec<ChunkRef> {
+        let parts = self.chunks.get_or_init(|| {
+            let starts = (0..self.source.len()).step_by(CHUNK_BYTES);
+            let part = |start| self.source.slice(start..self.source.len().min(start + CHUNK_BYTES));
+            starts.map(part).map(|part| (ChunkId::of(&part), part)).collect()
+        });
+        parts.iter().map(|(id, part)| chunks.put(*id, part.clone())).collect()
+    }
+}
+
+/// How much of a file is a chunk, in bytes: as much as of a file in a sandbox, which most programs are.
+const CHUNK_BYTES: usize = stillbox_checkpoint::CHUNK_BYTES_MAX as usize;
 
 /// Why a file isn't a program.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -200,14 +228,10 @@ impl Programs {
     /// Returns the program of a content that isn't ready, and remembers it as that.
     ///
     /// This can take seconds. Several callers for one content wait for one compilation.
-    fn compile(&self, content_id: u64, bytes: &[u8]) -> Compiled {
+    fn compile(&self, content_id: u64, bytes: &Bytes) -> Compiled {
         let known = self.known.lock().get(&content_id).copied();
         let digest = known.unwrap_or_else(|| *blake3::hash(bytes).as_bytes());
-        let now = self.now.fetch_add(1, Ordering::Relaxed) + 1;
-        let slot = self.by_digest.lock().entry(digest, now);
-        let result = slot.value.get_or_init(|| self.load(bytes, &digest).map(Arc::new)).clone();
-        let code_bytes = result.as_ref().map_or(0, |program| code_bytes(program.instance_pre.module()));
-        slot.set_weight(ENTRY_BYTES + code_bytes);
+        let (slot, result) = self.compiled(digest, bytes);
 
         let mut by_content = self.by_content.lock();
         by_content.insert(content_id, (digest, slot));
@@ -223,7 +247,32 @@ impl Programs {
         result
     }
 
-    fn load(&self, bytes: &[u8], digest: &Digest) -> Result<Program, ProgramError> {
+    /// Returns the program of a digest, which is compiled if it is new, from what `bytes` gives.
+    ///
+    /// This can take seconds.
+    ///
+    /// # Errors
+    ///
+    /// What `bytes` says.
+    pub(crate) fn of_digest<E>(&self, digest: Digest, bytes: impl FnOnce() -> Result<Bytes, E>) -> Result<Compiled, E> {
+        let now = self.now.load(Ordering::Relaxed);
+        let slot = self.by_digest.lock().entry(digest, now);
+        if let Some(ready) = slot.value.get() {
+            return Ok(ready.clone());
+        }
+        Ok(self.compiled(digest, &bytes()?).1)
+    }
+
+    fn compiled(&self, digest: Digest, bytes: &Bytes) -> (Slot, Compiled) {
+        let now = self.now.fetch_add(1, Ordering::Relaxed) + 1;
+        let slot = self.by_digest.lock().entry(digest, now);
+        let result = slot.value.get_or_init(|| self.load(bytes, &digest).map(Arc::new)).clone();
+        let code_bytes = result.as_ref().map_or(0, |program| code_bytes(program.instance_pre.module()));
+        slot.set_weight(ENTRY_BYTES + code_bytes);
+        (slot, result)
+    }
+
+    fn load(&self, bytes: &Bytes, digest: &Digest) -> Result<Program, ProgramError> {
         check_header(bytes)?;
         let (wasm, images) = data::split(bytes)?;
         let wasm: Arc<[u8]> = wasm.into();
@@ -255,7 +304,8 @@ impl Programs {
         if let Some(ahead) = self.ahead.as_ref().filter(|_| exports.is_capturable()) {
             ahead.compile(&continuations);
         }
-        Ok(Program { instance_pre, images, exports, continuations })
+        let (source, chunks) = (bytes.clone(), OnceLock::new());
+        Ok(Program { instance_pre, images, exports, digest: *digest, source, chunks, continuations })
     }
 
     fn link(&self, module: &Module) -> Result<InstancePre<Guest>, ProgramError> {

@@ -23,6 +23,11 @@ const SHEBANG_BYTES_MAX: usize = 256;
 /// A program with its arguments and environment: all that an exec sets.
 pub(crate) struct Invocation {
     pub(crate) program: Arc<Program>,
+    pub(crate) command: Arc<CommandLine>,
+}
+
+/// What a process was started with, as others see it too.
+pub(crate) struct CommandLine {
     /// The absolute path of the program: of the interpreter, for a script.
     pub(crate) path: String,
     pub(crate) args: Vec<String>,
@@ -30,6 +35,13 @@ pub(crate) struct Invocation {
     pub(crate) env: Vec<String>,
     /// What the arguments and the environment are counted as.
     _charge: Charge,
+}
+
+impl CommandLine {
+    /// Returns a command line whose arguments and environment are [counted](charge) as `charge`.
+    pub(crate) fn new(path: String, args: Vec<String>, env: Vec<String>, charge: Charge) -> Self {
+        Self { path, args, env, _charge: charge }
+    }
 }
 
 /// A command to be resolved.
@@ -162,7 +174,8 @@ impl Programs {
             }
         };
         let program = program.map_err(ResolveError::Program)?;
-        Ok(Arc::new(Invocation { program, path, args, env, _charge: charge }))
+        let command = Arc::new(CommandLine::new(path, args, env, charge));
+        Ok(Arc::new(Invocation { program, command }))
     }
 }
 

@@ -23,7 +23,7 @@ impl Live {
     pub(crate) fn boot(engine: &Shared, inner: &Arc<Inner>, image: &Image) -> Result<Arc<Self>, CreateError> {
         let spec = &inner.spec;
         let clock = Clock::real();
-        let fs = FileSystem::new(&image.tree, quota_of(&spec.limits), clock.clone());
+        let fs = FileSystem::new(image.base.tree(), quota_of(&spec.limits), clock.clone());
         for wanted in &spec.mounts {
             mount(&fs, wanted)?;
         }
@@ -43,7 +43,9 @@ impl Live {
             env,
             cwd,
             root,
+            base: image.base.clone(),
             idle: Idle::new(engine.runtime.timers.clone(), inner, spec.idle_timeout),
+            is_resting: false.into(),
             over: false.into(),
         }))
     }
@@ -59,7 +61,7 @@ pub(super) fn quota_of(limits: &Limits) -> Quota {
     }
 }
 
-fn mount(fs: &FileSystem, wanted: &Mount) -> Result<(), CreateError> {
+pub(super) fn mount(fs: &FileSystem, wanted: &Mount) -> Result<(), CreateError> {
     let failed = |source| CreateError::Mount { host_path: wanted.host_path.clone(), source };
     let access = if wanted.writable { MountAccess::ReadWrite } else { MountAccess::ReadOnly };
     let directory = open_host_directory(&wanted.host_path).map_err(failed)?;
@@ -70,7 +72,7 @@ fn mount(fs: &FileSystem, wanted: &Mount) -> Result<(), CreateError> {
 }
 
 /// Opens the directory that processes start in, and makes it if it isn't there.
-fn working_dir(fs: &FileSystem, path: &str) -> Result<Cwd, CreateError> {
+pub(super) fn working_dir(fs: &FileSystem, path: &str) -> Result<Cwd, CreateError> {
     if !path.starts_with('/') {
         let reason = format!("the working directory {path:?} is not an absolute path");
         return Err(CreateError::InvalidSpec { reason });

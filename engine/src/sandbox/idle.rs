@@ -6,7 +6,10 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use stillbox_api::TerminationReason;
 
+use crate::engine::Shared;
 use crate::sandbox::state::Inner;
+use crate::sandbox::suspend;
+use crate::task;
 use crate::timers::{Timer, Timers};
 
 /// Counts what goes on in a sandbox, and ends it when nothing has for as long as its timeout.
@@ -63,10 +66,22 @@ impl Idle {
         if self.state.lock().busy > 0 {
             return;
         }
-        if let Some(sandbox) = self.sandbox.upgrade() {
-            sandbox.terminate(TerminationReason::IdleTimeout);
+        let Some(sandbox) = self.sandbox.upgrade() else { return };
+        match sandbox.engine.upgrade() {
+            Some(engine) if sandbox.name().is_some() => suspend_idle(engine, sandbox),
+            _ => sandbox.terminate(TerminationReason::IdleTimeout),
         }
     }
+}
+
+/// Suspends a named sandbox, which runs on if that can't be.
+fn suspend_idle(engine: Arc<Shared>, sandbox: Arc<Inner>) {
+    let threads = engine.runtime.threads.clone();
+    task::spawn(&threads, async move {
+        if let Err(error) = suspend::suspend(&engine, &sandbox).await {
+            tracing::warn!(id = sandbox.id, %error, "an idle sandbox can't be suspended");
+        }
+    });
 }
 
 impl Drop for Busy {

@@ -1,5 +1,7 @@
 //! A process as the API knows it: what the host started, with its pipes to the host and how it ended.
 
+pub(super) mod persist;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
@@ -79,8 +81,19 @@ pub(crate) struct Record {
 impl Job {
     /// Returns the job of a process that was just started, and has it take note of the process's end.
     pub(super) fn new(process: Arc<Process>, record: Record) -> Arc<Self> {
+        let job = Arc::new(Self::unfinished(process, record));
+        // The waker is the job itself: it does what is to be done on the thread of the process, at once, and without a
+        // task that somebody would have to run.
+        let waker = Waker::from(job.clone());
+        if let Poll::Ready(exit) = job.process.poll_exit(&mut Context::from_waker(&waker)) {
+            job.finish(job.status_of(exit));
+        }
+        job
+    }
+
+    fn unfinished(process: Arc<Process>, record: Record) -> Self {
         let Record { output, stdin, terminal, name, managed, command, args, log, busy } = record;
-        let job = Arc::new(Self {
+        Self {
             process,
             output,
             name,
@@ -95,14 +108,7 @@ impl Job {
             busy: Mutex::new(Some(busy)),
             end: OnceLock::new(),
             ended: WaitSet::default(),
-        });
-        // The waker is the job itself: it does what is to be done on the thread of the process, at once, and without a
-        // task that somebody would have to run.
-        let waker = Waker::from(job.clone());
-        if let Poll::Ready(exit) = job.process.poll_exit(&mut Context::from_waker(&waker)) {
-            job.finish(job.status_of(exit));
         }
-        job
     }
 
     pub(crate) fn pid(&self) -> Pid {
@@ -148,6 +154,12 @@ impl Job {
             self.timed_out.store(true, Ordering::Release);
             self.process.table.kill_job(self.pid(), KillReason::Timeout);
         }
+    }
+
+    /// Has no time pass for the job.
+    pub(super) fn stop_timer(&self) {
+        let deadline = self.deadline.lock().take();
+        drop(deadline);
     }
 
     /// Sets what happens when the job's time is up, unless it has ended by then.

@@ -82,7 +82,7 @@ impl Log {
     }
 
     /// Returns where a process writes one of its streams to: into its captured output and into the log.
-    pub(super) fn sink(self: &Arc<Self>, pid: Pid, output: Arc<Output>, stream: OutputStream) -> Arc<dyn OutputSink> {
+    pub(crate) fn sink(self: &Arc<Self>, pid: Pid, output: Arc<Output>, stream: OutputStream) -> Arc<dyn OutputSink> {
         Arc::new(Recorder { log: self.clone(), pid, output, stream })
     }
 

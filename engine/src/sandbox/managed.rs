@@ -1,5 +1,7 @@
 //! What is known of a managed process, across its restarts. `managed.rs` in the API has its states drawn.
 
+pub(super) mod persist;
+
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 

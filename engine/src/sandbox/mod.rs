@@ -12,17 +12,22 @@
 
 pub(crate) mod boot;
 pub(crate) mod files;
+pub(crate) mod hold;
 pub(crate) mod idle;
 pub(crate) mod job;
 pub(crate) mod jobs;
 pub(crate) mod log;
 pub(crate) mod managed;
+pub(crate) mod persist;
 pub(crate) mod processes;
 pub(crate) mod pty;
 pub(crate) mod run;
+pub(crate) mod snapshot;
 pub(crate) mod start;
 pub(crate) mod state;
+pub(crate) mod still;
 pub(crate) mod supervise;
+pub(crate) mod suspend;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -33,14 +38,17 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use stillbox_api::{
-    AsyncSandbox, Command, CommandResult, DirectoryEntry, FileError, LifecycleError, Limits, LogFilter, LogLevel,
-    LogLine, OutputEvents, OutputResponse, OutputStream, ProcessError, ProcessInfo, ProcessRef, Pty, PtyInfo, PtySpec,
-    SandboxInfo, SandboxStatus, SandboxUpdate, Signal, TerminationReason, WrongStatus,
+    AsyncSandbox, CheckpointError, Command, CommandResult, DirectoryEntry, FileError, LifecycleError, Limits,
+    LogFilter, LogLevel, LogLine, OutputEvents, OutputResponse, OutputStream, ProcessError, ProcessInfo, ProcessRef,
+    Pty, PtyInfo, PtySpec, RestoreError, SandboxInfo, SandboxStatus, SandboxUpdate, Signal, SnapshotInfo, SnapshotKind,
+    TerminationReason, WrongStatus,
 };
+use stillbox_checkpoint::Purpose;
 use stillbox_kernel::fs::OpenDir;
 use tracing::Instrument as _;
 
 use crate::engine::Shared;
+use crate::image::Base;
 use crate::process::Table;
 use crate::sandbox::idle::Idle;
 use crate::sandbox::jobs::Jobs;
@@ -62,11 +70,20 @@ pub(crate) struct Live {
     cwd: Cwd,
     /// The root directory, which every process has open.
     root: OpenDir,
+    /// What the files began as.
+    base: Base,
+    /// Whether its processes have no instances, as it is suspended.
+    is_resting: AtomicBool,
     idle: Arc<Idle>,
     over: AtomicBool,
 }
 
 impl Live {
+    /// Returns where processes start that the host starts.
+    fn cwd(&self) -> &Cwd {
+        &self.cwd
+    }
+
     fn set_idle_timeout(&self, timeout: Option<Duration>) {
         self.idle.set_timeout(timeout);
     }
@@ -109,8 +126,28 @@ impl Sandbox {
         Arc::new(Self { engine, inner, owns })
     }
 
-    fn live(&self) -> Result<InUse, WrongStatus> {
-        self.inner.live()
+    /// Returns what runs, after waking a suspended sandbox up.
+    ///
+    /// # Errors
+    ///
+    /// If the sandbox can't be used, or not be woken up.
+    async fn live(&self) -> Result<InUse, LifecycleError> {
+        loop {
+            let status = match self.inner.live() {
+                Ok(live) => return Ok(live),
+                Err(WrongStatus { status, .. }) => status,
+            };
+            match status {
+                SandboxStatus::Suspending | SandboxStatus::Pending => _ = self.inner.changed_from(status).await,
+                SandboxStatus::Suspended if self.inner.auto_resume() => {
+                    suspend::resume(&self.engine, &self.inner).await?
+                }
+                SandboxStatus::Running | SandboxStatus::Snapshotting => {}
+                SandboxStatus::Suspended | SandboxStatus::Terminated => {
+                    return Err(self.inner.wrong_status(status).into());
+                }
+            }
+        }
     }
 }
 
@@ -148,7 +185,9 @@ impl AsyncSandbox for Sandbox {
     }
 
     async fn update(&self, update: SandboxUpdate) -> Result<SandboxInfo, LifecycleError> {
-        self.live()?;
+        if self.inner.status() == SandboxStatus::Terminated {
+            return Err(self.inner.wrong_status(SandboxStatus::Terminated).into());
+        }
         self.engine.update(&self.inner, update)?;
         Ok(self.inner.info())
     }
@@ -159,105 +198,133 @@ impl AsyncSandbox for Sandbox {
     }
 
     async fn run(&self, command: Command) -> Result<CommandResult, ProcessError> {
-        let live = self.live()?;
+        let live = self.live().await?;
         live.run(command).instrument(live.table.span.clone()).await
     }
 
     async fn start_process(&self, command: Command) -> Result<ProcessInfo, ProcessError> {
-        let live = self.live()?;
+        let live = self.live().await?;
         Ok(live.start(command).instrument(live.table.span.clone()).await?.info())
     }
 
     async fn list_processes(&self) -> Result<Vec<ProcessInfo>, ProcessError> {
-        Ok(self.live()?.list_processes())
+        Ok(self.live().await?.list_processes())
     }
 
     async fn get_process(&self, process: ProcessRef<'_>) -> Result<ProcessInfo, ProcessError> {
-        Ok(self.live()?.jobs.find(process)?.info())
+        Ok(self.live().await?.jobs.find(process)?.info())
     }
 
     async fn wait_process(&self, process: ProcessRef<'_>) -> Result<ProcessInfo, ProcessError> {
-        self.live()?.wait_process(process).await
+        self.live().await?.wait_process(process).await
     }
 
     async fn kill_process(&self, process: ProcessRef<'_>) -> Result<(), ProcessError> {
-        self.live()?.kill_process(process)
+        self.live().await?.kill_process(process)
     }
 
     async fn send_signal(&self, process: ProcessRef<'_>, signal: Signal) -> Result<(), ProcessError> {
-        self.live()?.send_signal(process, signal)
+        self.live().await?.send_signal(process, signal)
     }
 
     async fn write_stdin(&self, process: ProcessRef<'_>, data: Bytes) -> Result<(), ProcessError> {
-        self.live()?.write_stdin(process, data).await
+        self.live().await?.write_stdin(process, data).await
     }
 
     async fn close_stdin(&self, process: ProcessRef<'_>) -> Result<(), ProcessError> {
-        self.live()?.close_stdin(process)
+        self.live().await?.close_stdin(process)
     }
 
     async fn restart_process(&self, process: ProcessRef<'_>) -> Result<ProcessInfo, ProcessError> {
-        self.live()?.restart_process(process).await
+        self.live().await?.restart_process(process).await
     }
 
     async fn get_stdout(&self, process: ProcessRef<'_>) -> Result<OutputResponse, ProcessError> {
-        self.live()?.get_output(process, Some(OutputStream::Stdout))
+        self.live().await?.get_output(process, Some(OutputStream::Stdout))
     }
 
     async fn get_stderr(&self, process: ProcessRef<'_>) -> Result<OutputResponse, ProcessError> {
-        self.live()?.get_output(process, Some(OutputStream::Stderr))
+        self.live().await?.get_output(process, Some(OutputStream::Stderr))
     }
 
     async fn get_output(&self, process: ProcessRef<'_>) -> Result<OutputResponse, ProcessError> {
-        self.live()?.get_output(process, None)
+        self.live().await?.get_output(process, None)
     }
 
     async fn follow_stdout(&self, process: ProcessRef<'_>) -> Result<OutputEvents, ProcessError> {
-        self.live()?.follow_output(process, Some(OutputStream::Stdout))
+        self.live().await?.follow_output(process, Some(OutputStream::Stdout))
     }
 
     async fn follow_stderr(&self, process: ProcessRef<'_>) -> Result<OutputEvents, ProcessError> {
-        self.live()?.follow_output(process, Some(OutputStream::Stderr))
+        self.live().await?.follow_output(process, Some(OutputStream::Stderr))
     }
 
     async fn follow_output(&self, process: ProcessRef<'_>) -> Result<OutputEvents, ProcessError> {
-        self.live()?.follow_output(process, None)
+        self.live().await?.follow_output(process, None)
     }
 
     async fn get_logs(&self, filter: LogFilter) -> Result<Vec<LogLine>, ProcessError> {
-        Ok(self.live()?.log.lines(&filter))
+        Ok(self.live().await?.log.lines(&filter))
     }
 
     async fn create_pty(&self, spec: PtySpec) -> Result<Arc<dyn Pty>, ProcessError> {
-        let live = self.live()?;
+        let live = self.live().await?;
         Ok(live.create_pty(spec).instrument(live.table.span.clone()).await?)
     }
 
     async fn connect_pty(&self, id: &str) -> Result<Arc<dyn Pty>, ProcessError> {
-        Ok(self.live()?.ptys.find(id)?)
+        Ok(self.live().await?.ptys.find(id)?)
     }
 
     async fn list_ptys(&self) -> Result<Vec<PtyInfo>, ProcessError> {
-        Ok(self.live()?.ptys.list())
+        Ok(self.live().await?.ptys.list())
     }
 
     async fn read_file(&self, path: &str) -> Result<Bytes, FileError> {
-        self.live()?.read_file(path)
+        self.live().await?.read_file(path)
     }
 
     async fn write_file(&self, path: &str, content: Bytes) -> Result<(), FileError> {
-        self.live()?.write_file(path, content)
+        self.live().await?.write_file(path, content)
     }
 
     async fn upload_file(&self, host_path: &Path, path: &str) -> Result<(), FileError> {
-        self.live()?.upload_file(host_path, path).await
+        self.live().await?.upload_file(host_path, path).await
     }
 
     async fn delete_file(&self, path: &str) -> Result<(), FileError> {
-        self.live()?.delete_file(path)
+        self.live().await?.delete_file(path)
     }
 
     async fn list_directory(&self, path: &str) -> Result<Vec<DirectoryEntry>, FileError> {
-        self.live()?.list_directory(path)
+        self.live().await?.list_directory(path)
+    }
+
+    async fn suspend(&self) -> Result<(), LifecycleError> {
+        suspend::suspend(&self.engine, &self.inner).await
+    }
+
+    async fn resume(&self) -> Result<(), LifecycleError> {
+        suspend::resume(&self.engine, &self.inner).await
+    }
+
+    async fn checkpoint(&self, kind: SnapshotKind) -> Result<SnapshotInfo, CheckpointError> {
+        let _in_use = self.live().await?;
+        snapshot::checkpoint(&self.engine, &self.inner, kind).await
+    }
+
+    async fn list_snapshots(&self) -> Result<Vec<SnapshotInfo>, CheckpointError> {
+        let list = self.engine.snapshots.list(Purpose::Snapshot).await?;
+        Ok(list.iter().filter(|record| record.sandbox_id == self.inner.id).map(SnapshotInfo::from).collect())
+    }
+
+    async fn rollback(&self, snapshot_id: &str) -> Result<(), RestoreError> {
+        let _in_use = self.live().await?;
+        snapshot::rollback(&self.engine, &self.inner, snapshot_id).await
+    }
+
+    async fn copy(&self, times: usize) -> Result<Vec<Arc<dyn AsyncSandbox>>, CheckpointError> {
+        let _in_use = self.live().await?;
+        snapshot::copy(&self.engine, &self.inner, times).await
     }
 }

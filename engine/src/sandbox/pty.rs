@@ -77,6 +77,17 @@ impl Ptys {
         found.ok_or_else(|| ProcessError::NoSuchPty { id: id.to_owned() })
     }
 
+    /// Returns the id of the terminal that a job is on.
+    pub(super) fn id_of(&self, pid: Pid) -> Option<String> {
+        self.0.lock().sessions.iter().find(|session| session.job.pid() == pid).map(|session| session.id.clone())
+    }
+
+    /// Takes a terminal over that was saved, with the job on it.
+    pub(super) fn adopt(&self, id: String, terminal: Tty, job: Arc<Job>) {
+        let session = Session { id, terminal, job, last_resort: Mutex::default() };
+        self.0.lock().sessions.push_back(Arc::new(session));
+    }
+
     pub(crate) fn list(&self) -> Vec<PtyInfo> {
         self.0.lock().sessions.iter().map(|session| session.info_now()).collect()
     }

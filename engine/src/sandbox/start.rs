@@ -19,7 +19,7 @@ use crate::sandbox::Live;
 use crate::sandbox::job::{Job, Record};
 use crate::sandbox::log::{Log, QUOTED_BYTES_MAX, quoted};
 use crate::sandbox::managed::{Managed, describe};
-use crate::wasi::fd_table::{Description, FdTable, Object};
+use crate::wasi::fd_table::{self, Description, FdTable, Object};
 use crate::wasi::files::Cwd;
 use crate::wasi::processes::path_of;
 
@@ -123,7 +123,7 @@ impl Live {
     }
 
     /// Has the job killed when its timeout has passed.
-    fn set_deadline(&self, job: &Arc<Job>, timeout: Option<Duration>) {
+    pub(super) fn set_deadline(&self, job: &Arc<Job>, timeout: Option<Duration>) {
         let Some(timeout) = timeout else { return };
         let job_then = Arc::downgrade(job);
         let timer = self.table.runtime.timers.after(timeout, move || {
@@ -209,11 +209,12 @@ impl Live {
     }
 
     fn stdout(&self, mode: &OutputMode, pid: Pid, output: &Arc<Output>, stream: OutputStream) -> Object {
-        match mode {
-            OutputMode::Capture => Object::Output(self.log.sink(pid, output.clone(), stream)),
-            OutputMode::Discard => Object::Device(Device::Null),
-            OutputMode::Stream(sink) => Object::Output(sink.clone()),
-        }
+        let sink = match mode {
+            OutputMode::Capture => self.log.sink(pid, output.clone(), stream),
+            OutputMode::Discard => return Object::Device(Device::Null),
+            OutputMode::Stream(sink) => sink.clone(),
+        };
+        Object::Output(fd_table::Output { job: pid, stream, sink })
     }
 
     fn spawn_error(&self, program: &str, errno: Errno) -> ProcessError {

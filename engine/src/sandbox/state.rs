@@ -14,6 +14,7 @@ use crate::engine::Shared;
 use crate::metrics::count;
 use crate::sandbox::Live;
 use crate::sandbox::idle::Busy;
+use crate::sandbox::suspend::Rest;
 
 /// One sandbox, from its making until it is forgotten.
 pub(crate) struct Inner {
@@ -23,7 +24,9 @@ pub(crate) struct Inner {
     /// What it was asked to be. The name, the timeouts and the limits in it may have changed since.
     pub(crate) spec: SandboxSpec,
     created_at_ms: u64,
-    engine: Weak<Shared>,
+    pub(crate) engine: Weak<Shared>,
+    /// Whose turn it is to hold the sandbox still, or to wake it up.
+    pub(crate) turn: futures::lock::Mutex<()>,
     state: Mutex<State>,
     changed: WaitSet,
 }
@@ -47,6 +50,8 @@ struct State {
     name: Option<String>,
     /// What runs: there while the sandbox is usable.
     live: Option<Arc<Live>>,
+    /// What it goes on from: there while it is suspended.
+    rest: Option<Rest>,
     limits: Limits,
     idle_timeout: Option<Duration>,
     auto_resume: bool,
@@ -60,13 +65,81 @@ impl Inner {
             status: SandboxStatus::Pending,
             name: spec.name.clone(),
             live: None,
+            rest: None,
             limits: spec.limits.clone(),
             idle_timeout: spec.idle_timeout,
             auto_resume: spec.auto_resume,
             ended: None,
         };
-        let changed = WaitSet::default();
-        Arc::new(Self { id, number, spec, created_at_ms: now_ms(), engine, state: Mutex::new(state), changed })
+        let (turn, changed) = (futures::lock::Mutex::default(), WaitSet::default());
+        Arc::new(Self { id, number, spec, created_at_ms: now_ms(), engine, turn, state: Mutex::new(state), changed })
+    }
+
+    /// Has a new sandbox be a suspended one, which goes on from a checkpoint.
+    pub(crate) fn set_resting(&self, checkpoint: String) {
+        let mut state = self.state.lock();
+        state.status = SandboxStatus::Suspended;
+        state.rest = Some(Rest { checkpoint, kept: None });
+    }
+
+    /// Goes over into a state that lasts for as long as what is returned is there.
+    ///
+    /// # Errors
+    ///
+    /// If the sandbox doesn't run.
+    pub(crate) fn begin(self: &Arc<Self>, status: SandboxStatus) -> Result<Moment, WrongStatus> {
+        let mut state = self.state.lock();
+        let live = match &state.live {
+            Some(live) if state.status.can_become(status) => live.clone(),
+            _ => return Err(self.wrong_status(state.status)),
+        };
+        state.status.advance(status);
+        drop(state);
+        self.changed.wake();
+        Ok(Moment { inner: self.clone(), live, status })
+    }
+
+    /// Returns what a suspended sandbox goes on from.
+    ///
+    /// # Errors
+    ///
+    /// If the sandbox isn't suspended.
+    pub(crate) fn rest(&self) -> Result<(String, Option<Arc<Live>>), WrongStatus> {
+        let state = self.state.lock();
+        let rest = state.rest.as_ref().ok_or_else(|| self.wrong_status(state.status))?;
+        Ok((rest.checkpoint.clone(), rest.kept.as_ref().map(|kept| kept.live.clone())))
+    }
+
+    /// Has a suspended sandbox run again.
+    ///
+    /// # Errors
+    ///
+    /// If the sandbox isn't suspended any more.
+    pub(crate) fn wake(&self, live: &Arc<Live>) -> Result<(), WrongStatus> {
+        let mut state = self.state.lock();
+        if state.status != SandboxStatus::Suspended {
+            return Err(self.wrong_status(state.status));
+        }
+        state.status.advance(SandboxStatus::Running);
+        state.live = Some(live.clone());
+        let rest = state.rest.take();
+        drop(state);
+        drop(rest);
+        self.changed.wake();
+        Ok(())
+    }
+
+    /// Has other things run in the place of what runs now, which is returned.
+    ///
+    /// # Errors
+    ///
+    /// If the sandbox doesn't run.
+    pub(crate) fn replace(&self, live: &Arc<Live>) -> Result<Arc<Live>, WrongStatus> {
+        let mut state = self.state.lock();
+        match &mut state.live {
+            Some(before) => Ok(std::mem::replace(before, live.clone())),
+            None => Err(self.wrong_status(state.status)),
+        }
     }
 
     /// Says that the sandbox can be used from now on.
@@ -121,10 +194,15 @@ impl Inner {
         self.state.lock().idle_timeout
     }
 
+    pub(crate) fn auto_resume(&self) -> bool {
+        self.state.lock().auto_resume
+    }
+
     pub(crate) fn set_limits(&self, limits: Limits) {
         let mut state = self.state.lock();
         // Under the lock, so that of two changes the same one is the last for everybody.
-        if let Some(live) = &state.live {
+        let kept = state.rest.as_ref().and_then(|rest| rest.kept.as_ref()).map(|kept| &kept.live);
+        if let Some(live) = state.live.as_ref().or(kept) {
             live.set_limits(&limits);
         }
         state.limits = limits;
@@ -163,9 +241,16 @@ impl Inner {
         let ended = match self.engine.upgrade() {
             Some(engine) => engine.registry.retire(&self.id, || self.end(reason)),
             // The engine is going away, and its registry with it.
-            None => self.end(reason).map(|(_, live)| live),
+            None => self.end(reason).map(|(_, what)| what),
         };
-        let Some(live) = ended else { return };
+        let Some((live, rest)) = ended else { return };
+        let mut live = live;
+        if let Some(Rest { checkpoint, kept }) = rest {
+            if let Some(engine) = self.engine.upgrade() {
+                engine.snapshots.forget(checkpoint);
+            }
+            live = live.or(kept.map(|kept| kept.live));
+        }
         if let Some(live) = live {
             count(&live.table.runtime.counters.sandboxes_terminated);
             live.close();
@@ -175,14 +260,14 @@ impl Inner {
     }
 
     /// Goes over into the last state, and returns the name and what was running; `None` if it is there already.
-    fn end(&self, reason: TerminationReason) -> Option<(Option<String>, Option<Arc<Live>>)> {
+    fn end(&self, reason: TerminationReason) -> Option<(Option<String>, (Option<Arc<Live>>, Option<Rest>))> {
         let mut state = self.state.lock();
         if state.status == SandboxStatus::Terminated {
             return None;
         }
         state.status.advance(SandboxStatus::Terminated);
         state.ended = Some((reason, now_ms()));
-        Some((state.name.clone(), state.live.take()))
+        Some((state.name.clone(), (state.live.take(), state.rest.take())))
     }
 
     pub(crate) fn info(&self) -> SandboxInfo {
@@ -205,6 +290,47 @@ impl Inner {
 
     pub(crate) fn wrong_status(&self, status: SandboxStatus) -> WrongStatus {
         WrongStatus { id: self.id.clone(), status }
+    }
+}
+
+/// A state of a sandbox that lasts for a while: it runs again when this is dropped, unless it has ended or rests.
+pub(crate) struct Moment {
+    inner: Arc<Inner>,
+    live: Arc<Live>,
+    status: SandboxStatus,
+}
+
+impl Moment {
+    /// Returns what runs.
+    pub(crate) fn live(&self) -> &Arc<Live> {
+        &self.live
+    }
+
+    /// Puts the sandbox to rest.
+    ///
+    /// # Errors
+    ///
+    /// If it has ended meanwhile.
+    pub(crate) fn rest(self, rest: Rest) -> Result<(), WrongStatus> {
+        let mut state = self.inner.state.lock();
+        if state.status != self.status {
+            return Err(self.inner.wrong_status(state.status));
+        }
+        state.status.advance(SandboxStatus::Suspended);
+        state.live = None;
+        state.rest = Some(rest);
+        Ok(())
+    }
+}
+
+impl Drop for Moment {
+    fn drop(&mut self) {
+        let mut state = self.inner.state.lock();
+        if state.status == self.status {
+            state.status.advance(SandboxStatus::Running);
+        }
+        drop(state);
+        self.inner.changed.wake();
     }
 }
 

@@ -61,6 +61,16 @@ impl Live {
         self.begin(managed, Step::Attend(job));
     }
 
+    /// Has a managed process supervised that goes on where it stood still, or waits for its next start.
+    pub(super) fn supervise_again(self: &Arc<Self>, managed: Arc<Managed>, job: Arc<Job>) {
+        managed.started(&job);
+        match job.end() {
+            _ if managed.is_over() => {}
+            None => self.begin(managed, Step::Attend(job)),
+            Some(_) => self.begin(managed, Step::Pause),
+        }
+    }
+
     /// Starts a managed process again, at the host's request.
     pub(crate) async fn restart_process(
         self: &Arc<Self>,
@@ -195,6 +205,11 @@ impl Supervisor {
         let Some(check) = &self.managed.command.health_check else { return pending().await };
         self.timers.sleep(check.initial_delay).await;
         loop {
+            // Nothing runs in a sandbox that is suspended, and nothing is unhealthy.
+            if self.live.upgrade().is_some_and(|live| live.is_resting()) {
+                self.timers.sleep(check.interval).await;
+                continue;
+            }
             let failure = self.probe(check).await.err();
             let (before, after) = self.managed.probed(failure.is_none());
             if before != after && after == HealthStatus::Healthy {

@@ -3,6 +3,7 @@
 use stillbox_kernel::Errno;
 use wiggle::GuestError;
 
+use crate::process::hold::Held;
 use crate::process::{Departure, Stop};
 
 wiggle::from_witx!({
@@ -46,6 +47,7 @@ impl From<Stop> for Error {
         match stop {
             Stop::Errno(errno) => errno.into(),
             Stop::Departure(departure) => departure.into(),
+            Stop::Hold => Error::trap(Held.into()),
         }
     }
 }

@@ -1,18 +1,20 @@
 //! The descriptors of a process, and the open file descriptions behind them (the words are POSIX's).
 
+pub(crate) mod persist;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use stillbox_api::OutputSink;
+use stillbox_api::{OutputSink, OutputStream};
 use stillbox_kernel::Errno;
 use stillbox_kernel::account::Charge;
 use stillbox_kernel::fs::{Device, OpenDir, OpenFile};
 use stillbox_kernel::pipe::{PipeReader, PipeWriter};
 use stillbox_kernel::tty::Tty;
 
-use crate::process::Table;
+use crate::process::{Pid, Table};
 
 /// What a description refers to.
 pub(crate) enum Object {
@@ -23,9 +25,17 @@ pub(crate) enum Object {
     Device(Device),
     Tty(Tty),
     /// Output that the host captures or streams.
-    Output(Arc<dyn OutputSink>),
+    Output(Output),
     /// Input that the host gave whole.
     Input(Bytes),
+}
+
+/// A stream to the host.
+pub(crate) struct Output {
+    /// The process that the host started with it.
+    pub(crate) job: Pid,
+    pub(crate) stream: OutputStream,
+    pub(crate) sink: Arc<dyn OutputSink>,
 }
 
 /// What an open description takes of the host's memory beside its content, in bytes: itself, the handle in it, and the

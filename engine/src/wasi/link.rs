@@ -4,6 +4,7 @@ use stillbox_kernel::Errno;
 use wasmtime::{AsContextMut as _, Caller, Extern, ExternType, ImportType, Linker, Memory, Val, ValType};
 use wiggle::{GuestError, GuestMemory};
 
+use crate::process::hold::Held;
 use crate::process::{Guest, run};
 use crate::program::ProgramError;
 use crate::wasi::abi;
@@ -21,11 +22,12 @@ macro_rules! link {
             move |mut caller: Caller<'_, Guest>, $($arg: $ty),*| -> wasmtime::Result<$result> {
                 let memory = memory_of(&mut caller)?;
                 let (memory, guest) = memory.data_and_store_mut(&mut caller);
-                let result = abi::$module::$name(guest, &mut GuestMemory::Unshared(memory), $($arg),*).or_else(answer)?;
-                if blocks && caller.data().process.signals.wants_attention() {
-                    run::attend(caller.as_context_mut())?;
+                if !blocks {
+                    return abi::$module::$name(guest, &mut GuestMemory::Unshared(memory), $($arg),*).or_else(answer);
                 }
-                Ok(result)
+                guest.enter_call();
+                let result = abi::$module::$name(guest, &mut GuestMemory::Unshared(memory), $($arg),*);
+                finish_call(&mut caller, result)
             },
         )?;
     )*};
@@ -33,6 +35,26 @@ macro_rules! link {
 
 /// The namespaces that a guest may know more of than there is: what is missing in them answers "not implemented".
 const KNOWN: [&str; 5] = ["wasi_snapshot_preview1", "wasi_unstable", "wasix_32v1", "wasix_64v1", "stillbox_v1"];
+
+/// Ends a call that may have waited: attends to signals, or has the guest stand still before the call is issued again.
+fn finish_call<T: Answer + Default>(
+    caller: &mut Caller<'_, Guest>,
+    result: wasmtime::Result<T>,
+) -> wasmtime::Result<T> {
+    caller.data().leave_call();
+    let result = match result {
+        Err(error) if error.is::<Held>() => {
+            let unwinder = caller.data().unwinder().ok_or(error)?;
+            unwinder.unwind(caller.as_context_mut())?;
+            return Ok(T::default());
+        }
+        result => result.or_else(answer)?,
+    };
+    if caller.data().process.signals.wants_attention() {
+        run::attend(caller.as_context_mut())?;
+    }
+    Ok(result)
+}
 
 /// The functions that may wait for something, or send the caller a signal: signals are attended to before they return.
 pub(crate) const BLOCKING: [(&str, &str); 24] = [

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use stillbox_kernel::Errno;
 use wiggle::{GuestMemory, GuestPtr};
 
+use crate::process::hold::Held;
 use crate::wasi::abi::{Error, Result, types};
 
 /// How many buffers one read or write may name, as on Linux.
@@ -161,11 +162,14 @@ pub(super) fn write_from(
     Ok(total)
 }
 
-/// Returns what a call says that failed after `total` bytes. An error number is left for the next call to find; the end
-/// of the process isn't, or the guest would go on as if nothing had ended it.
+/// Returns what a call says that failed after `total` bytes. An error number is left for the next call to find, and so is
+/// that the process is to stand still; the end of the process isn't, or the guest would go on as if nothing had ended it.
 fn cut_short(total: u32, error: Error) -> Result<u32> {
     if total == 0 {
         return Err(error);
     }
-    error.downcast().map(|_| total).map_err(Error::trap)
+    match error.downcast() {
+        Err(error) if !error.is::<Held>() => Err(Error::trap(error)),
+        _ => Ok(total),
+    }
 }

@@ -25,11 +25,11 @@ impl wasi_snapshot_preview1::WasiSnapshotPreview1 for Guest {
         argv: GuestPtr<GuestPtr<u8>>,
         argv_buf: GuestPtr<u8>,
     ) -> Result<()> {
-        guest::write_strings(memory, argv, argv_buf, &self.invocation.args)
+        guest::write_strings(memory, argv, argv_buf, &self.invocation.command.args)
     }
 
     fn args_sizes_get(&mut self, _memory: &mut GuestMemory<'_>) -> Result<(u32, u32)> {
-        guest::strings_size(&self.invocation.args)
+        guest::strings_size(&self.invocation.command.args)
     }
 
     fn environ_get(
@@ -38,11 +38,11 @@ impl wasi_snapshot_preview1::WasiSnapshotPreview1 for Guest {
         environ: GuestPtr<GuestPtr<u8>>,
         environ_buf: GuestPtr<u8>,
     ) -> Result<()> {
-        guest::write_strings(memory, environ, environ_buf, &self.invocation.env)
+        guest::write_strings(memory, environ, environ_buf, &self.invocation.command.env)
     }
 
     fn environ_sizes_get(&mut self, _memory: &mut GuestMemory<'_>) -> Result<(u32, u32)> {
-        guest::strings_size(&self.invocation.env)
+        guest::strings_size(&self.invocation.command.env)
     }
 
     fn clock_res_get(&mut self, _memory: &mut GuestMemory<'_>, id: types::Clockid) -> Result<u64> {

@@ -61,7 +61,7 @@ fn invocation(process: &Process, spawn: SpawnArgs, cwd: &Cwd) -> Result<Arc<Invo
     let SpawnArgs { mut name, args, env, search } = spawn;
     // What a link in `/proc` leads to is what is started, so that the new process's own link leads there too.
     if name == "/proc/self/exe" {
-        name = process.invocation.lock().path.clone();
+        name = process.command.lock().path.clone();
     }
     let path = search.as_deref().map(|path| if path.is_empty() { path_of(&env).to_owned() } else { path.to_owned() });
     let table = &process.table;
@@ -144,7 +144,7 @@ pub(super) fn require_group(process: &Process, group: Pid) -> Result<(), Errno> 
 fn errno_of(stop: Stop) -> Errno {
     match stop {
         Stop::Errno(errno) => errno,
-        Stop::Departure(_) => Errno::Intr,
+        Stop::Departure(_) | Stop::Hold => Errno::Intr,
     }
 }
 
@@ -161,7 +161,7 @@ pub(crate) fn exec(process: &Process, args: SpawnArgs) -> Result<Departure, Errn
     };
     drop(closed);
     process.signals.reset_handlers();
-    *process.invocation.lock() = invocation.clone();
+    *process.command.lock() = invocation.command.clone();
     Ok(Departure::Exec(invocation))
 }
 

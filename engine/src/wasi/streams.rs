@@ -80,9 +80,9 @@ pub(crate) fn write(process: &Process, description: &Description, buf: &[u8]) ->
         }
         Object::PipeWriter(writer) => write_all(process, description, buf, |cx, rest| writer.poll_write(cx, rest)),
         Object::Tty(tty) => wait(process, description, |_| terminal::poll_write(process, tty, buf)),
-        Object::Output(sink) => match buf {
+        Object::Output(output) => match buf {
             [] => Ok(0),
-            buf => match sink.write(buf) {
+            buf => match output.sink.write(buf) {
                 Ok(()) => Ok(buf.len()),
                 Err(_) => broken_pipe(process),
             },
@@ -107,7 +107,7 @@ fn write_all(
         match wait(process, description, |cx| poll_write(cx, &buf[written..])) {
             Ok(count) => written += count,
             Err(Stop::Errno(Errno::Pipe)) => return broken_pipe(process),
-            Err(Stop::Errno(_)) if written > 0 => return Ok(written),
+            Err(Stop::Errno(_) | Stop::Hold) if written > 0 => return Ok(written),
             Err(stop) => return Err(stop),
         }
         if written == buf.len() {

@@ -41,9 +41,9 @@ impl Guest {
         let args = guest::read_strings(memory, args, &mut left)?;
         let env = match envs.offset_base() {
             0 => {
-                let (_, bytes) = guest::strings_size(&self.invocation.env)?;
+                let (_, bytes) = guest::strings_size(&self.invocation.command.env)?;
                 left = left.checked_sub(bytes).ok_or(Errno::TooBig)?;
-                self.invocation.env.clone()
+                self.invocation.command.env.clone()
             }
             _ => guest::read_strings(memory, envs, &mut left)?,
         };

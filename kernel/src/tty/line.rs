@@ -10,6 +10,7 @@ use super::modes::{
     ECHO, ECHOCTL, ECHOE, ECHOK, ECHOKE, ECHONL, ICRNL, IGNCR, IMAXBEL, INLCR, ISIG, IUTF8, Modes, NOFLSH, OCRNL,
     ONLCR, is,
 };
+use super::persist::TerminalState;
 use super::screen::{Screen, after_tab, is_continuation, width};
 
 /// The longest line that can be edited, in bytes with its newline (POSIX `MAX_CANON`). What is typed beyond is lost.
@@ -52,6 +53,37 @@ impl Line {
             lines: VecDeque::new(),
             capacity: capacity.max(2 * MAX_CANON),
         }
+    }
+
+    /// Fills in what is saved of the line.
+    pub(super) fn save(&self, state: &mut TerminalState) {
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        state.edited = self.edited.clone().into();
+        state.column = number(self.column);
+        state.literal = self.literal;
+        state.ready = Vec::from(self.ready.clone()).into();
+        state.lines = self.lines.iter().copied().map(number).collect();
+        state.input_capacity = number(self.capacity);
+    }
+
+    /// Returns the line that was saved, of `most` bytes at most; nothing if it can't be.
+    pub(super) fn load(state: &TerminalState, most: usize) -> Option<Self> {
+        let capacity = state.input_capacity as usize;
+        let lines: VecDeque<usize> = state.lines.iter().map(|&len| len as usize).collect();
+        let in_lines = lines.iter().fold(0_usize, |sum, len| sum.saturating_add(*len));
+        let ready = &state.ready.0;
+        let fits = capacity <= most.max(2 * MAX_CANON)
+            && ready.len() + lines.len() <= capacity.max(2 * MAX_CANON)
+            && in_lines <= ready.len()
+            && state.edited.0.len() <= MAX_CANON;
+        fits.then(|| Self {
+            edited: state.edited.0.to_vec(),
+            column: state.column as usize,
+            literal: state.literal,
+            ready: ready.to_vec().into(),
+            lines,
+            ..Self::new(capacity)
+        })
     }
 
     /// Types one byte.

@@ -11,6 +11,7 @@
 
 mod line;
 mod modes;
+pub mod persist;
 mod screen;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

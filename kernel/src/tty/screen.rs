@@ -7,6 +7,8 @@ use std::collections::VecDeque;
 
 use unicode_width::UnicodeWidthChar as _;
 
+use super::persist::TerminalState;
+
 /// The distance between two tab stops, in columns.
 const TAB: usize = 8;
 
@@ -22,6 +24,24 @@ pub(super) struct Screen {
 impl Screen {
     pub(super) fn new(capacity: usize) -> Self {
         Self { bytes: VecDeque::new(), start: 0, capacity: capacity.max(1), cursor: Cursor::default() }
+    }
+
+    /// Fills in what is saved of the screen. A control sequence that is half written is taken for a whole one.
+    pub(super) fn save(&self, state: &mut TerminalState) {
+        state.screen = Vec::from(self.bytes.clone()).into();
+        state.screen_start = self.start;
+        state.cursor = u32::try_from(self.cursor.column).unwrap_or(u32::MAX);
+        state.screen_capacity = u32::try_from(self.capacity).unwrap_or(u32::MAX);
+    }
+
+    /// Returns the screen that was saved, of `most` bytes at most; nothing if it can't be.
+    pub(super) fn load(state: &TerminalState, most: usize) -> Option<Self> {
+        let (capacity, bytes) = (state.screen_capacity as usize, &state.screen.0);
+        // So that positions never run over.
+        let starts = state.screen_start < 1 << 60;
+        let cursor = Cursor { column: state.cursor as usize, within: Within::Nothing };
+        let fits = capacity <= most.max(1) && bytes.len() <= capacity && starts;
+        fits.then(|| Self { bytes: bytes.to_vec().into(), start: state.screen_start, cursor, ..Self::new(capacity) })
     }
 
     /// Shows bytes, of which the oldest make room for the newest.

@@ -32,6 +32,9 @@ mod metrics;
 /// Two thousand sandboxes, a third of them killed at some moment: every call returns and nothing is left.
 mod soak;
 
+/// Sandboxes held still while their programs run: copied, saved and brought back, suspended and woken up.
+mod still;
+
 /// Tiny modules written as text, for the tests above.
 mod modules;
 

@@ -1,0 +1,157 @@
+//! The snapshots of an engine: stored checkpoints, by id.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use stillbox_api::{CheckpointError, RestoreError, SnapshotInfo};
+use stillbox_checkpoint::{
+    Checkpoint, CheckpointStore, DirectoryStore, MemoryStore, Purpose, SnapshotRecord, StoreError, StoreOptions,
+};
+use stillbox_kernel::clock::Clock;
+
+use crate::offload::offload;
+use crate::process::threads::Threads;
+use crate::registry::random_id;
+use crate::sandbox::state::Inner;
+use crate::sandbox::still::Still;
+
+/// Where an engine keeps checkpoints. Clones share it.
+#[derive(Clone)]
+pub(crate) struct Snapshots {
+    store: Arc<dyn CheckpointStore>,
+    threads: Threads,
+    /// Whether what is stored outlives this process, and may be another's.
+    pub(crate) is_durable: bool,
+}
+
+impl Snapshots {
+    /// Returns snapshots that are kept in memory.
+    pub(crate) fn in_memory(threads: Threads) -> Self {
+        Self { store: Arc::new(MemoryStore::new()), threads, is_durable: false }
+    }
+
+    /// Returns the snapshots in a directory.
+    ///
+    /// # Errors
+    ///
+    /// What the store says.
+    pub(crate) fn in_directory(dir: &Path, threads: Threads) -> Result<Self, StoreError> {
+        let store = DirectoryStore::open(dir, StoreOptions::default())?;
+        Ok(Self { store: Arc::new(store), threads, is_durable: true })
+    }
+
+    /// Stores a sandbox that was held still, on a thread of the engine.
+    ///
+    /// # Errors
+    ///
+    /// [`CheckpointError::Store`].
+    pub(crate) async fn put(
+        &self,
+        still: Still,
+        inner: &Inner,
+        purpose: Purpose,
+    ) -> Result<SnapshotRecord, CheckpointError> {
+        let prefix = match purpose {
+            Purpose::Snapshot => "snap-",
+            Purpose::Suspension => "rest-",
+        };
+        let record = SnapshotRecord {
+            id: random_id(prefix),
+            sandbox_id: inner.id.clone(),
+            sandbox_name: inner.name(),
+            parent: inner.spec.snapshot_id.clone(),
+            purpose,
+            has_processes: still.has_processes,
+            created_at_ms: Clock::real().wall_ns() / 1_000_000,
+            size_bytes: 0,
+            stored_bytes: 0,
+        };
+        let (store, threads) = (self.store.clone(), self.threads.clone());
+        let put = move || {
+            let checkpoint = still.checkpoint().map_err(|error| CheckpointError::Engine(error.into()))?;
+            let record = store.put(&record, &checkpoint).map_err(|error| CheckpointError::Store(error.into()))?;
+            // Nobody waits for this; who goes on with the checkpoint finds it done, or does it.
+            let _ = threads.run(Box::new(move || still.compile_continuations()));
+            Ok(record)
+        };
+        offload(&self.threads, put).await.map_err(|error| CheckpointError::Engine(error.into()))?
+    }
+
+    /// Returns a checkpoint, and what is known of it.
+    ///
+    /// # Errors
+    ///
+    /// [`RestoreError::NotFound`], [`RestoreError::Damaged`], [`RestoreError::Engine`].
+    pub(crate) fn get(&self, id: &str) -> Result<(SnapshotRecord, Checkpoint), RestoreError> {
+        let failed = |error| match error {
+            StoreError::NotFound { id } | StoreError::InvalidId { id } => RestoreError::NotFound { id },
+            StoreError::Damaged { name, source } => RestoreError::Damaged { reason: format!("{name}: {source}") },
+            error => RestoreError::Engine(error.into()),
+        };
+        Ok((self.store.record(id).map_err(failed)?, self.store.get(id).map_err(failed)?))
+    }
+
+    /// Returns what is known of all that is stored for a purpose, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`CheckpointError::Store`].
+    pub(crate) async fn list(&self, purpose: Purpose) -> Result<Vec<SnapshotRecord>, CheckpointError> {
+        let store = self.store.clone();
+        let list = move || store.list().map_err(|error| CheckpointError::Store(error.into()));
+        let mut list = offload(&self.threads, list).await.map_err(|error| CheckpointError::Engine(error.into()))??;
+        list.retain(|record| record.purpose == purpose);
+        Ok(list)
+    }
+
+    /// Returns what is known of a snapshot.
+    ///
+    /// # Errors
+    ///
+    /// [`CheckpointError::NotFound`], [`CheckpointError::Store`].
+    pub(crate) fn info(&self, id: &str) -> Result<SnapshotInfo, CheckpointError> {
+        match self.store.record(id) {
+            Ok(record) if record.purpose == Purpose::Snapshot => Ok((&record).into()),
+            Ok(_) => Err(CheckpointError::NotFound { id: id.to_owned() }),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// Forgets a checkpoint, and frees what only it had.
+    ///
+    /// # Errors
+    ///
+    /// [`CheckpointError::NotFound`], [`CheckpointError::Store`].
+    pub(crate) async fn delete(&self, id: &str) -> Result<(), CheckpointError> {
+        let (store, id) = (self.store.clone(), id.to_owned());
+        let delete = move || {
+            store.delete(&id).map_err(failed)?;
+            // The snapshot is gone, whatever comes of the space.
+            if let Err(error) = store.collect_garbage() {
+                tracing::warn!(%error, "the space of a snapshot could not be freed");
+            }
+            Ok(())
+        };
+        offload(&self.threads, delete).await.map_err(|error| CheckpointError::Engine(error.into()))?
+    }
+
+    /// Forgets the checkpoint of a suspended sandbox, in the background.
+    pub(crate) fn forget(&self, id: String) {
+        let store = self.store.clone();
+        let forgotten = self.threads.run(Box::new(move || {
+            if let Err(error) = store.delete(&id).and_then(|()| store.collect_garbage()) {
+                tracing::warn!(id, %error, "what a suspended sandbox has left could not be removed");
+            }
+        }));
+        if let Err(error) = forgotten {
+            tracing::warn!(%error, "no thread to remove what a suspended sandbox has left");
+        }
+    }
+}
+
+fn failed(error: StoreError) -> CheckpointError {
+    match error {
+        StoreError::NotFound { id } | StoreError::InvalidId { id } => CheckpointError::NotFound { id },
+        error => CheckpointError::Store(error.into()),
+    }
+}
