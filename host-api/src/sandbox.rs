@@ -8,8 +8,9 @@ use bytes::Bytes;
 
 use crate::error::{CheckpointError, FileError, LifecycleError, ProcessError, RestoreError, Unsupported};
 use crate::{
-    Command, CommandResult, DirectoryEntry, LogFilter, LogLine, OutputEvents, OutputResponse, ProcessInfo, ProcessRef,
-    Pty, PtyInfo, PtySpec, SandboxInfo, SandboxStatus, SandboxUpdate, Signal, SnapshotInfo, SnapshotKind,
+    Command, CommandResult, DirectoryEntry, LogFilter, LogLine, OutputEvents, OutputResponse, OutputSink, OutputStream,
+    ProcessInfo, ProcessRef, Pty, PtyInfo, PtySpec, SandboxInfo, SandboxStatus, SandboxUpdate, Signal, SnapshotInfo,
+    SnapshotKind,
 };
 
 /// A handle on one sandbox: a small computer with its own files, processes, pipes and limits.
@@ -203,6 +204,26 @@ pub trait AsyncSandbox: Send + Sync {
 
     /// Follows both streams, in the order in which their lines end.
     async fn follow_output(&self, process: ProcessRef<'_>) -> Result<OutputEvents, ProcessError>;
+
+    /// Has a captured stream of a process go to `sink`, in place of being captured: first what has been captured of it so
+    /// far, which is taken, and then, byte for byte, what comes. Returns when `sink` has the first. A process that the
+    /// sandbox was suspended or restored with goes on with its output captured, and this gets hold of it again.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ProcessError::NotFound).
+    ///
+    /// # Cancel safety
+    ///
+    /// The stream is redirected even if the future is dropped after its first poll.
+    async fn redirect_output(
+        &self,
+        _process: ProcessRef<'_>,
+        _stream: OutputStream,
+        _sink: Arc<dyn OutputSink>,
+    ) -> Result<(), ProcessError> {
+        Err(Unsupported::new("redirect_output").into())
+    }
 
     /// Returns the log: what happened, and what all processes wrote to their captured streams, those of
     /// [`run`](Self::run) too. A line that isn't ended is in it as soon as its process is over.

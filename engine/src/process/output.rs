@@ -10,11 +10,12 @@
 //! ```
 //!
 //! A follower has a position and no queue: it costs the writer nothing, and when the ring has gone past it, it is told
-//! how much it missed.
+//! how much it missed. A stream that is redirected goes to a sink of the host's instead, behind what the ring held.
 
 mod persist;
 
 use std::collections::VecDeque;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -22,7 +23,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures::Stream;
 use parking_lot::Mutex;
-use stillbox_api::{OutputEvent, OutputStream, ProcessError};
+use stillbox_api::{OutputEvent, OutputSink, OutputStream, ProcessError};
 use stillbox_kernel::account::{Account, Charge};
 use stillbox_kernel::wait::WaitSet;
 
@@ -35,6 +36,9 @@ const STREAMS: [OutputStream; 2] = [OutputStream::Stdout, OutputStream::Stderr];
 pub(crate) struct Output {
     state: Mutex<State>,
     changed: WaitSet,
+    /// Where each stream goes in place of the ring, once it is redirected. Locked while something is written, so that
+    /// nothing overtakes what the ring held.
+    sinks: [Mutex<Option<Arc<dyn OutputSink>>>; 2],
 }
 
 struct State {
@@ -58,7 +62,33 @@ impl Output {
     pub(crate) fn new(limit: u64, account: &Account) -> Arc<Self> {
         let ring = || Ring::new(usize::try_from(limit).unwrap_or(usize::MAX), account.nothing());
         let state = State { rings: [ring(), ring()], arrival: 0, closed_ms: None };
-        Arc::new(Self { state: Mutex::new(state), changed: WaitSet::default() })
+        Arc::new(Self { state: Mutex::new(state), changed: WaitSet::default(), sinks: Default::default() })
+    }
+
+    /// Takes what a process writes: captures it, or passes it on if the stream is redirected.
+    ///
+    /// # Errors
+    ///
+    /// What the sink says.
+    pub(crate) fn write(&self, stream: OutputStream, bytes: &[u8], time_ms: u64) -> io::Result<()> {
+        match &*self.sinks[stream as usize].lock() {
+            Some(sink) => sink.write(bytes)?,
+            None => self.append(stream, bytes, time_ms),
+        }
+        Ok(())
+    }
+
+    /// Passes a stream on to `sink`: what is captured of it now, and all that is written later.
+    pub(crate) fn redirect(&self, stream: OutputStream, sink: Arc<dyn OutputSink>) {
+        let mut redirected = self.sinks[stream as usize].lock();
+        let (captured, _missed) = self.take(stream);
+        if !captured.is_empty()
+            && let Err(error) = sink.write(&captured)
+        {
+            // Whoever writes next is told.
+            tracing::debug!(%error, "captured output could not be passed on");
+        }
+        *redirected = Some(sink);
     }
 
     /// Captures `bytes`. What a descendant writes after the process has ended goes nowhere.

@@ -216,8 +216,7 @@ impl OutputSink for Recorder {
     fn write(&self, bytes: &[u8]) -> io::Result<()> {
         let time_ms = self.log.now_ms();
         self.log.append(Source::Output(self.pid, self.stream), bytes, time_ms);
-        self.output.append(self.stream, bytes, time_ms);
-        Ok(())
+        self.output.write(self.stream, bytes, time_ms)
     }
 }
 

@@ -39,9 +39,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use stillbox_api::{
     AsyncSandbox, CheckpointError, Command, CommandResult, DirectoryEntry, FileError, LifecycleError, Limits,
-    LogFilter, LogLevel, LogLine, OutputEvents, OutputResponse, OutputStream, ProcessError, ProcessInfo, ProcessRef,
-    Pty, PtyInfo, PtySpec, RestoreError, SandboxInfo, SandboxStatus, SandboxUpdate, Signal, SnapshotInfo, SnapshotKind,
-    TerminationReason, WrongStatus,
+    LogFilter, LogLevel, LogLine, OutputEvents, OutputResponse, OutputSink, OutputStream, ProcessError, ProcessInfo,
+    ProcessRef, Pty, PtyInfo, PtySpec, RestoreError, SandboxInfo, SandboxStatus, SandboxUpdate, Signal, SnapshotInfo,
+    SnapshotKind, TerminationReason, WrongStatus,
 };
 use stillbox_checkpoint::Purpose;
 use stillbox_kernel::fs::OpenDir;
@@ -261,6 +261,15 @@ impl AsyncSandbox for Sandbox {
 
     async fn follow_output(&self, process: ProcessRef<'_>) -> Result<OutputEvents, ProcessError> {
         self.live().await?.follow_output(process, None)
+    }
+
+    async fn redirect_output(
+        &self,
+        process: ProcessRef<'_>,
+        stream: OutputStream,
+        sink: Arc<dyn OutputSink>,
+    ) -> Result<(), ProcessError> {
+        self.live().await?.redirect_output(process, stream, sink).await
     }
 
     async fn get_logs(&self, filter: LogFilter) -> Result<Vec<LogLine>, ProcessError> {

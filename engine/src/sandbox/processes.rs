@@ -1,13 +1,16 @@
 //! What the API does with processes that run.
 
 use std::future::poll_fn;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::StreamExt as _;
 use stillbox_api::{
-    OutputEvents, OutputResponse, OutputStream, ProcessError, ProcessInfo, ProcessRef, Signal as SignalNumber,
+    OutputEvents, OutputResponse, OutputSink, OutputStream, ProcessError, ProcessInfo, ProcessRef,
+    Signal as SignalNumber,
 };
 
+use crate::offload::offload;
 use crate::process::Signal;
 use crate::sandbox::Live;
 
@@ -78,6 +81,18 @@ impl Live {
             bytes: captured.bytes,
             missed_bytes: captured.missed_bytes,
         })
+    }
+
+    /// Has one stream go to a sink, which may take its time.
+    pub(crate) async fn redirect_output(
+        &self,
+        process: ProcessRef<'_>,
+        stream: OutputStream,
+        sink: Arc<dyn OutputSink>,
+    ) -> Result<(), ProcessError> {
+        let output = self.jobs.find(process)?.output.clone();
+        let redirected = offload(&self.table.runtime.threads, move || output.redirect(stream, sink));
+        redirected.await.map_err(|error| ProcessError::Engine(error.into()))
     }
 
     /// Follows one stream, or both.

@@ -26,7 +26,7 @@ impl Output {
         };
         let rings = [ring(&state.stdout), ring(&state.stderr)];
         let state = State { rings, arrival: state.arrival, closed_ms: state.closed_ms };
-        Arc::new(Self { state: Mutex::new(state), changed: WaitSet::default() })
+        Arc::new(Self { state: Mutex::new(state), changed: WaitSet::default(), sinks: Default::default() })
     }
 }
 

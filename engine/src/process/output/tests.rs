@@ -224,3 +224,35 @@ fn many_short_lines_take_no_more_than_their_limit() {
     assert!(ring.bytes.capacity() + ring.marks.capacity() * size_of::<Mark>() <= 2 * (64 << 10));
     assert!(account.used() <= 64 << 10);
 }
+
+/// Keeps what it is given.
+#[derive(Default)]
+struct Kept(Mutex<Vec<u8>>);
+
+impl OutputSink for Kept {
+    fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        self.0.lock().extend(bytes);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_redirected_stream_goes_on_where_the_captured_one_ends() {
+    let output = unshared(1000);
+    output.write(Stdout, b"one\ntw", 1).unwrap();
+    output.write(Stderr, b"error\n", 2).unwrap();
+    let (first, second) = (Arc::new(Kept::default()), Arc::new(Kept::default()));
+    output.redirect(Stdout, first.clone());
+    output.write(Stdout, b"o\nth", 3).unwrap();
+    output.redirect(Stdout, second.clone());
+    output.write(Stdout, b"ree\n", 4).unwrap();
+    assert_eq!((&first.0.lock()[..], &second.0.lock()[..]), (&b"one\ntwo\nth"[..], &b"ree\n"[..]));
+    assert_eq!((output.captured(Some(Stdout)).lines.len(), &*output.captured(None).lines[0]), (0, "error"));
+
+    // What is saved of it, and what comes when it has been brought back, is what nobody has been given.
+    let restored = Output::load(&output.save(), 1000, &Account::new(u64::MAX));
+    restored.write(Stdout, b"four\n", 5).unwrap();
+    let third = Arc::new(Kept::default());
+    restored.redirect(Stdout, third.clone());
+    assert_eq!(&third.0.lock()[..], b"four\n");
+}
