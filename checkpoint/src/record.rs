@@ -40,6 +40,7 @@ impl From<&SnapshotRecord> for SnapshotInfo {
         Self {
             id: record.id.clone(),
             sandbox_id: record.sandbox_id.clone(),
+            sandbox_name: record.sandbox_name.clone(),
             kind: if record.has_processes { SnapshotKind::Memory } else { SnapshotKind::Filesystem },
             size_bytes: record.size_bytes,
             created_at_ms: record.created_at_ms,

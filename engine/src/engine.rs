@@ -1,17 +1,20 @@
 //! The engine: makes sandboxes and finds them again.
 
 use std::collections::HashMap;
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use stillbox_api::{
     AsyncSandbox, BindOutcome, BoxError, CheckpointError, Command, ConnectError, CreateError, LifecycleError, Limits,
-    Metrics, SandboxInfo, SandboxSpec, SandboxStatus, SandboxUpdate, Sandboxes, SnapshotInfo, TerminationReason,
+    Metrics, Mount, SandboxInfo, SandboxSpec, SandboxStatus, SandboxUpdate, Sandboxes, SnapshotInfo, TerminationReason,
     Unsupported, validate_name,
 };
 
+use stillbox_checkpoint::sandbox::persist::MountState;
 use stillbox_checkpoint::{Purpose, SnapshotRecord};
 use stillbox_kernel::fs::persist::BaseTree;
 
@@ -22,7 +25,7 @@ use crate::runtime::Runtime;
 use crate::sandbox::state::Inner;
 use crate::sandbox::still::Still;
 use crate::sandbox::{Live, Sandbox, snapshot, suspend};
-use crate::snapshots::Snapshots;
+use crate::snapshots::{ExportError, ImportError, Snapshots};
 
 /// An engine in this process: makes sandboxes, and runs what is in them on threads of its own.
 ///
@@ -154,6 +157,30 @@ impl Engine {
     /// Costs a look at each sandbox that lives.
     pub fn metrics(&self) -> Metrics {
         self.shared.metrics()
+    }
+
+    /// Writes a snapshot as one file, which holds all that it needs: a program, a file, an image are in it.
+    ///
+    /// Blocks for as long as reading, compressing and writing take. `writer` should be buffered.
+    ///
+    /// # Errors
+    ///
+    /// [`ExportError::Read`] for a snapshot that isn't there or is damaged, [`ExportError::Write`] for what `writer` says.
+    pub fn export_snapshot(&self, id: &str, writer: &mut dyn Write) -> Result<SnapshotInfo, ExportError> {
+        self.shared.snapshots.export(id, writer)
+    }
+
+    /// Takes in a snapshot that [`export_snapshot`](Self::export_snapshot) has written, by this engine or another one, and
+    /// returns it. It keeps its id, unless a snapshot here has that.
+    ///
+    /// The file may come from anyone: it is checked, and what its programs can do is what programs of a sandbox can. Blocks
+    /// for as long as checking and storing take.
+    ///
+    /// # Errors
+    ///
+    /// [`ImportError::Format`] for what is no snapshot, [`ImportError::Store`] if it can't be kept.
+    pub fn import_snapshot(&self, file: &Bytes) -> Result<SnapshotInfo, ImportError> {
+        self.shared.snapshots.import(file)
     }
 
     fn handle(&self, inner: Arc<Inner>, owns: bool) -> Arc<dyn AsyncSandbox> {
@@ -371,13 +398,13 @@ impl Shared {
                 idle_timeout: saved.idle_timeout_ms.map(Duration::from_millis),
                 auto_resume: saved.auto_resume,
                 limits: saved.limits.load(Limits::default()),
+                // An engine that shares this one's directory had them, so the user of both wanted them.
+                mounts: saved.mounts.iter().map(mount_of).collect(),
                 ..SandboxSpec::default()
             };
             let (engine, id) = (Arc::downgrade(self), record.sandbox_id.clone());
             self.registry.adopt(&record.sandbox_id, record.sandbox_name.as_deref(), |number| {
-                let inner = Inner::new(engine, id, number, spec);
-                inner.set_resting(record.id);
-                inner
+                Inner::resting(engine, id, number, spec, (record.id, saved.created_at_ms))
             });
         }
     }
@@ -432,6 +459,10 @@ impl Drop for Unfinished<'_> {
             self.engine.registry.forget(&self.inner.id);
         }
     }
+}
+
+fn mount_of(state: &MountState) -> Mount {
+    Mount { host_path: state.host_path.clone().into(), guest_path: state.guest_path.clone(), writable: state.writable }
 }
 
 /// Returns where this user's caches are.

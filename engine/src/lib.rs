@@ -46,4 +46,5 @@ mod wasi;
 pub use engine::{Engine, EngineBuilder, EngineError};
 pub use image::{Image, ImageBuilder, ImageError};
 pub use program::ProgramError;
+pub use snapshots::{ExportError, ImportError};
 pub use stillbox_api::*;

@@ -1,9 +1,12 @@
 //! The snapshots of an engine: stored checkpoints, by id.
 
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use stillbox_api::{CheckpointError, RestoreError, SnapshotInfo};
+use bytes::Bytes;
+use stillbox_api::{BoxError, CheckpointError, RestoreError, SnapshotInfo, validate_name};
+use stillbox_checkpoint::format::{self, FormatError};
 use stillbox_checkpoint::{
     Checkpoint, CheckpointStore, DirectoryStore, MemoryStore, Purpose, SnapshotRecord, StoreError, StoreOptions,
 };
@@ -22,6 +25,30 @@ pub(crate) struct Snapshots {
     threads: Threads,
     /// Whether what is stored outlives this process, and may be another's.
     pub(crate) is_durable: bool,
+}
+
+/// A snapshot could not be written as a file.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExportError {
+    /// It isn't there, or can't be read.
+    #[error(transparent)]
+    Read(#[from] RestoreError),
+    /// What it was to be written to has failed, or a part of it can't be read.
+    #[error("cannot write the snapshot")]
+    Write(#[source] io::Error),
+}
+
+/// A file could not be taken in as a snapshot.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ImportError {
+    /// It is none, or is damaged.
+    #[error("it is not a snapshot that can be used")]
+    Format(#[source] BoxError),
+    /// It could not be stored.
+    #[error(transparent)]
+    Store(#[from] CheckpointError),
 }
 
 impl Snapshots {
@@ -117,6 +144,39 @@ impl Snapshots {
         }
     }
 
+    /// Writes a snapshot as one file.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::export_snapshot`](crate::Engine::export_snapshot).
+    pub(crate) fn export(&self, id: &str, writer: &mut dyn Write) -> Result<SnapshotInfo, ExportError> {
+        let (record, checkpoint) = self.get(id)?;
+        if record.purpose != Purpose::Snapshot {
+            return Err(RestoreError::NotFound { id: id.to_owned() }.into());
+        }
+        format::export(&record, &checkpoint, writer).map_err(ExportError::Write)?;
+        Ok((&record).into())
+    }
+
+    /// Takes in a snapshot that was written as one file, under an id of its own if it has one that is taken.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::import_snapshot`](crate::Engine::import_snapshot).
+    pub(crate) fn import(&self, file: &Bytes) -> Result<SnapshotInfo, ImportError> {
+        let (mut record, checkpoint) = format::import(file).map_err(|error| ImportError::Format(error.into()))?;
+        check_names(&record).map_err(|error| ImportError::Format(error.into()))?;
+        // What goes on by itself is for engines to decide, not for files.
+        record.purpose = Purpose::Snapshot;
+        loop {
+            match self.store.put(&record, &checkpoint) {
+                Ok(stored) => return Ok((&stored).into()),
+                Err(StoreError::Exists { .. }) => record.id = random_id("snap-"),
+                Err(error) => return Err(failed(error).into()),
+            }
+        }
+    }
+
     /// Forgets a checkpoint, and frees what only it had.
     ///
     /// # Errors
@@ -135,18 +195,33 @@ impl Snapshots {
         offload(&self.threads, delete).await.map_err(|error| CheckpointError::Engine(error.into()))?
     }
 
+    /// Forgets the checkpoint of a suspended sandbox.
+    pub(crate) async fn discard(&self, id: &str) {
+        match self.delete(id).await {
+            Ok(()) | Err(CheckpointError::NotFound { .. }) => {}
+            Err(error) => tracing::warn!(id, %error, "what a suspended sandbox has left could not be removed"),
+        }
+    }
+
     /// Forgets the checkpoint of a suspended sandbox, in the background.
     pub(crate) fn forget(&self, id: String) {
         let store = self.store.clone();
-        let forgotten = self.threads.run(Box::new(move || {
-            if let Err(error) = store.delete(&id).and_then(|()| store.collect_garbage()) {
-                tracing::warn!(id, %error, "what a suspended sandbox has left could not be removed");
-            }
-        }));
+        let forgotten =
+            self.threads.run(Box::new(move || match store.delete(&id).and_then(|()| store.collect_garbage()) {
+                Ok(_) | Err(StoreError::NotFound { .. }) => {}
+                Err(error) => tracing::warn!(id, %error, "what a suspended sandbox has left could not be removed"),
+            }));
         if let Err(error) = forgotten {
             tracing::warn!(%error, "no thread to remove what a suspended sandbox has left");
         }
     }
+}
+
+/// Checks the names in a record that may come from anyone, which are shown to people.
+fn check_names(record: &SnapshotRecord) -> Result<(), FormatError> {
+    let names = [Some(&record.id), Some(&record.sandbox_id), record.sandbox_name.as_ref(), record.parent.as_ref()];
+    let checked = names.into_iter().flatten().try_for_each(|name| validate_name(name));
+    checked.map_err(|reason| FormatError::Malformed { part: "the record", reason })
 }
 
 fn failed(error: StoreError) -> CheckpointError {

@@ -64,6 +64,8 @@ pub struct SnapshotInfo {
     pub id: String,
     /// The sandbox it was taken of.
     pub sandbox_id: String,
+    /// The name that the sandbox had.
+    pub sandbox_name: Option<String>,
     /// What it holds.
     pub kind: SnapshotKind,
     /// Its size in bytes.

@@ -193,7 +193,12 @@ impl AsyncSandbox for Sandbox {
     }
 
     async fn terminate(&self) -> Result<(), LifecycleError> {
+        let rest = self.inner.rest().ok();
         self.inner.terminate(TerminationReason::Requested);
+        if let Some((checkpoint, _)) = rest {
+            // Nobody finds it any more when this returns, in no process.
+            self.engine.snapshots.discard(&checkpoint).await;
+        }
         Ok(())
     }
 

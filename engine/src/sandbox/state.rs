@@ -61,6 +61,25 @@ struct State {
 impl Inner {
     /// Returns a sandbox that is pending.
     pub(crate) fn new(engine: Weak<Shared>, id: String, number: u64, spec: SandboxSpec) -> Arc<Self> {
+        Arc::new(Self::pending(engine, id, number, spec))
+    }
+
+    /// Returns a sandbox that is suspended, and goes on from a checkpoint.
+    pub(crate) fn resting(
+        engine: Weak<Shared>,
+        id: String,
+        number: u64,
+        spec: SandboxSpec,
+        (checkpoint, created_at_ms): (String, u64),
+    ) -> Arc<Self> {
+        let mut inner = Self { created_at_ms, ..Self::pending(engine, id, number, spec) };
+        let state = inner.state.get_mut();
+        state.status = SandboxStatus::Suspended;
+        state.rest = Some(Rest { checkpoint, kept: None });
+        Arc::new(inner)
+    }
+
+    fn pending(engine: Weak<Shared>, id: String, number: u64, spec: SandboxSpec) -> Self {
         let state = State {
             status: SandboxStatus::Pending,
             name: spec.name.clone(),
@@ -72,14 +91,7 @@ impl Inner {
             ended: None,
         };
         let (turn, changed) = (futures::lock::Mutex::default(), WaitSet::default());
-        Arc::new(Self { id, number, spec, created_at_ms: now_ms(), engine, turn, state: Mutex::new(state), changed })
-    }
-
-    /// Has a new sandbox be a suspended one, which goes on from a checkpoint.
-    pub(crate) fn set_resting(&self, checkpoint: String) {
-        let mut state = self.state.lock();
-        state.status = SandboxStatus::Suspended;
-        state.rest = Some(Rest { checkpoint, kept: None });
+        Self { id, number, spec, created_at_ms: now_ms(), engine, turn, state: Mutex::new(state), changed }
     }
 
     /// Goes over into a state that lasts for as long as what is returned is there.
