@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand};
 #[command(
     name = "stillbox",
     version,
-    after_help = "STILLBOX_HOME says where guests and compiled code are kept; STILLBOX_LOG=info says more."
+    after_help = "STILLBOX_HOME says where guests, sandboxes, snapshots and compiled code are kept; STILLBOX_LOG=info says more."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -27,20 +27,68 @@ pub(crate) enum Verb {
     /// the signal; 124 means that the time was up, 127 that there is no such command, 126 that it can't be run, and 125
     /// that stillbox itself failed. On a terminal the command has it as its own. Otherwise an interrupt is passed on, and a
     /// second one kills.
+    ///
+    /// With --name the sandbox outlives the command, and can be suspended in the midst of it, by `stillbox suspend`, or by
+    /// SIGTERM or SIGHUP to this process: then the exit code is 148, as a shell gives it for what is stopped. While it is awake
+    /// it lives in this process: if that is killed (SIGKILL), its snapshots are what is left.
     Run(RunArgs),
     /// Opens a shell in a new sandbox
     ///
     /// Ctrl-C interrupts what runs, ctrl-Z stops it, and ctrl-D at the prompt leaves. If the standard streams aren't on a
     /// terminal, the input is the shell's script.
     Shell(ShellArgs),
+    /// Makes a sandbox that stays, with a name
+    ///
+    /// It rests on disk whenever no command uses it.
+    Create(CreateArgs),
+    /// Runs a command in a sandbox that was made before
+    ///
+    /// What was suspended in it goes on meanwhile, and is suspended again when the command ends. For the rest, as `run`.
+    Exec(ExecArgs),
+    /// Lists the sandboxes that have a name
+    Ps {
+        /// Prints one JSON array
+        #[arg(long)]
+        json: bool,
+    },
+    /// Removes a sandbox; its snapshots stay
+    Rm(RemoveArgs),
+    /// Puts a running sandbox to rest, in the midst of what it does
+    Suspend(NameArgs),
+    /// Goes on with what was suspended, where it was
+    ///
+    /// It goes on in the foreground, as if this command had started it: output from where it was, input, signals and the exit
+    /// code pass through, as with `run --name`. Of several commands that run in the sandbox, that is the oldest one. If it
+    /// has ended meanwhile, its last output and its exit code are given.
+    Resume(NameArgs),
+    /// Saves a sandbox as a snapshot, and prints its id; the sandbox goes on
+    Checkpoint(CheckpointArgs),
+    /// Makes a sandbox of a snapshot, and goes on with it as `resume` does
+    Restore(RestoreArgs),
+    /// Makes copies of a sandbox, with all that runs in it
+    ///
+    /// They are named NAME-1 and so on, and rest until they are resumed.
+    Fork(ForkArgs),
+    /// Lists, removes, exports and imports snapshots
+    Snapshots(SnapshotsArgs),
     /// Lists, adds and removes programs that aren't built in
     Guests(GuestsArgs),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
+    /// Gives the sandbox a name, under which it stays when the command ends
+    #[arg(long, value_name = "NAME", value_parser = name)]
+    pub(crate) name: Option<String>,
     #[command(flatten)]
     pub(crate) sandbox: SandboxArgs,
+    #[command(flatten)]
+    pub(crate) command: CommandArgs,
+}
+
+/// What to run in a sandbox.
+#[derive(Debug, Args)]
+pub(crate) struct CommandArgs {
     /// Kills the command, with all that it started, after this many seconds
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) timeout: Option<Duration>,
@@ -50,6 +98,124 @@ pub(crate) struct RunArgs {
     /// The command, and its arguments
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
     pub(crate) command: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CreateArgs {
+    /// The name: 1 to 63 of a-z, 0-9 and -
+    #[arg(value_parser = name)]
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) sandbox: SandboxArgs,
+    /// Prints one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExecArgs {
+    /// The name of the sandbox
+    #[arg(value_parser = name)]
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) command: CommandArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NameArgs {
+    /// The name of the sandbox
+    #[arg(value_parser = name)]
+    pub(crate) name: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RemoveArgs {
+    /// The name of the sandbox
+    #[arg(value_parser = name)]
+    pub(crate) name: String,
+    /// Removes it even while it runs
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckpointArgs {
+    /// The name of the sandbox
+    #[arg(value_parser = name)]
+    pub(crate) name: String,
+    /// Saves the files only: a sandbox that is made of it begins without processes
+    #[arg(long)]
+    pub(crate) files: bool,
+    /// Prints one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArgs {
+    /// The id of the snapshot
+    pub(crate) snapshot: String,
+    /// The name of the new sandbox; that of the one that was saved by default
+    #[arg(long, value_name = "NAME", value_parser = name)]
+    pub(crate) name: Option<String>,
+    /// Shows a directory of this machine again, as one was shown to the sandbox that was saved
+    #[arg(short, long, value_name = "HOST:GUEST[:ro|rw]", value_parser = mount)]
+    pub(crate) mount: Vec<MountArg>,
+    /// Leaves it resting, to be resumed later
+    #[arg(long)]
+    pub(crate) detach: bool,
+    /// Prints one JSON object
+    #[arg(long, requires = "detach")]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ForkArgs {
+    /// The name of the sandbox
+    #[arg(value_parser = name)]
+    pub(crate) name: String,
+    /// How many copies there are to be
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) times: u32,
+    /// Prints one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct SnapshotsArgs {
+    #[command(subcommand)]
+    pub(crate) verb: Option<SnapshotsVerb>,
+    /// Prints one JSON array
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SnapshotsVerb {
+    /// Removes snapshots; sandboxes that were made of them stay
+    #[command(name = "rm")]
+    Remove {
+        /// Their ids
+        #[arg(required = true)]
+        ids: Vec<String>,
+    },
+    /// Writes a snapshot as one file, which holds all that it needs
+    Export {
+        /// Its id
+        id: String,
+        /// The file; - is standard output
+        file: PathBuf,
+    },
+    /// Takes in a snapshot that was exported, here or elsewhere, and prints its id
+    Import {
+        /// The file; - is standard input
+        file: PathBuf,
+        /// Prints one JSON object
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -128,6 +294,10 @@ pub(crate) enum GuestsVerb {
         /// Its name, as `list` shows it
         name: String,
     },
+}
+
+fn name(text: &str) -> Result<String, String> {
+    stillbox::validate_name(text).map(|()| text.to_owned())
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -212,9 +382,9 @@ mod tests {
     fn options_end_where_the_command_begins() {
         let cli = Cli::parse_from(["stillbox", "run", "--timeout", "1.5", "ls", "-l", "--json"]);
         let Verb::Run(run) = cli.verb else { panic!("it is `run`") };
-        assert_eq!(run.command, ["ls", "-l", "--json"]);
-        assert_eq!(run.timeout, Some(Duration::from_millis(1500)));
-        assert!(!run.json);
+        assert_eq!(run.command.command, ["ls", "-l", "--json"]);
+        assert_eq!(run.command.timeout, Some(Duration::from_millis(1500)));
+        assert!(!run.command.json);
     }
 
     #[test]

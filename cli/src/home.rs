@@ -7,7 +7,7 @@ use anyhow::Context as _;
 /// The directories of one user.
 #[derive(Clone, Debug)]
 pub struct Home {
-    /// What was added and must be kept: the guests, and the shell's history.
+    /// What was added and must be kept: the guests, snapshots and suspended sandboxes, and the shell's history.
     pub data: PathBuf,
     /// What can be made again: compiled code.
     pub cache: PathBuf,

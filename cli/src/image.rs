@@ -11,7 +11,8 @@ pub const STANDARD: &str = "standard";
 /// Where guests that come from a file are in the image.
 const PROGRAM_DIR: &str = "/usr/local/bin";
 
-/// Returns an engine whose sandboxes begin with every guest of the store, and which keeps compiled code for the next one.
+/// Returns an engine whose sandboxes begin with every guest of the store, and which keeps compiled code, snapshots and
+/// suspended sandboxes for the next one.
 ///
 /// # Errors
 ///
@@ -19,8 +20,8 @@ const PROGRAM_DIR: &str = "/usr/local/bin";
 pub fn engine(home: &Home, store: &Store) -> anyhow::Result<Engine> {
     let standard = Image::standard()?;
     let image = with_guests(&standard, store)?;
-    let engine = Engine::builder().cache_dir(&home.cache).image(STANDARD, standard).default_image(image).build()?;
-    Ok(engine)
+    let builder = Engine::builder().cache_dir(&home.cache).snapshot_dir(home.data.join("snapshots"));
+    Ok(builder.image(STANDARD, standard).default_image(image).build()?)
 }
 
 /// Returns an image that has every guest of the store in addition.

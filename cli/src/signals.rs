@@ -6,6 +6,12 @@ use tokio::signal::unix::{self, SignalKind};
 /// SIGINT as guests number it.
 pub(crate) const SIGINT: Signal = 2;
 
+/// SIGHUP, likewise.
+pub(crate) const SIGHUP: Signal = 1;
+
+/// SIGTERM, likewise.
+pub(crate) const SIGTERM: Signal = 15;
+
 /// SIGQUIT, likewise.
 pub(crate) const SIGQUIT: Signal = 3;
 
@@ -32,8 +38,8 @@ impl Signals {
     pub(crate) async fn next(&mut self) -> Signal {
         tokio::select! {
             _ = self.interrupt.recv() => SIGINT,
-            _ = self.terminate.recv() => 15,
-            _ = self.hangup.recv() => 1,
+            _ = self.terminate.recv() => SIGTERM,
+            _ = self.hangup.recv() => SIGHUP,
             _ = self.quit.recv() => SIGQUIT,
         }
     }

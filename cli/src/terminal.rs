@@ -7,16 +7,18 @@ use std::fs::File;
 use std::io::{self, IsTerminal as _, Read as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use futures::future::{BoxFuture, FutureExt as _, OptionFuture};
 use futures::stream::{BoxStream, StreamExt as _};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
-use stillbox::{AsyncSandbox, Command, ProcessError, ProcessInfo, Pty, PtySpec};
+use stillbox::{AsyncSandbox, Command, ProcessError, Pty, PtySpec};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::foreground::{self, Outcome};
 use crate::signals::{SIGINT, SIGQUIT, Signals};
 
 /// How much is passed on at a time, in bytes.
@@ -24,6 +26,9 @@ const CHUNK_BYTES: usize = 4096;
 
 /// How much may be typed ahead of a program that doesn't read, in bytes. More is lost, with the keyboard's bell.
 const AHEAD_BYTES_MAX: usize = 64 << 10;
+
+/// How long is waited for what a suspended program showed last.
+const LAST_OUTPUT: Duration = Duration::from_millis(100);
 
 /// The keys that send signals, unless a program has set others.
 const SIGNAL_KEYS: [u8; 3] = [0x03, 0x1a, 0x1c];
@@ -34,21 +39,47 @@ pub(crate) fn is_ours() -> bool {
 }
 
 /// Runs a command on our terminal until it ends.
-pub(crate) async fn run(sandbox: &dyn AsyncSandbox, mut command: Command) -> anyhow::Result<ProcessInfo> {
+pub(crate) async fn run(sandbox: &dyn AsyncSandbox, mut command: Command) -> anyhow::Result<Outcome> {
     if let Ok(term) = std::env::var("TERM") {
         command.env.entry("TERM".into()).or_insert(term);
     }
     let (rows, cols) = size();
     let pty = sandbox.create_pty(PtySpec { command, rows, cols }).await?;
+    attach(sandbox, pty).await
+}
+
+/// Lends our terminal to a program that is on one until it ends. What it showed of late is shown first.
+pub(crate) async fn attach(sandbox: &dyn AsyncSandbox, pty: Arc<dyn Pty>) -> anyhow::Result<Outcome> {
     let raw = Raw::new()?;
-    let shown = tokio::spawn(show(pty.output().await?));
-    let passed = pass_input(pty.clone()).await;
-    // What the program showed last may still be on its way.
-    let shown = shown.await;
+    let mut shown = tokio::spawn(show(pty.output().await?));
+    let (rows, cols) = size();
+    expect_running(pty.resize(rows, cols).await)?;
+    let passed = tokio::select! {
+        passed = pass_input(sandbox, pty.clone()) => passed,
+        rests = foreground::suspended(sandbox) => rests.map(|()| Left::Suspended).map_err(Into::into),
+    };
+    // What the program showed last may still be on its way. The screen of a suspended one has no end, and is shown again.
+    let shown = match &passed {
+        Ok(Left::Ended) => (&mut shown).await.context("the output was not shown")?,
+        Ok(Left::Suspended) | Err(_) => {
+            let _ = tokio::time::timeout(LAST_OUTPUT, &mut shown).await;
+            shown.abort();
+            Ok(())
+        }
+    };
     drop(raw);
-    passed?;
-    shown.context("the output was not shown")??;
-    Ok(sandbox.get_process(pty.pid().into()).await?)
+    let left = passed?;
+    shown?;
+    Ok(match left {
+        Left::Ended => Outcome::Ended(sandbox.get_process(pty.pid().into()).await?),
+        Left::Suspended => Outcome::Suspended,
+    })
+}
+
+/// Why input isn't passed on any more.
+enum Left {
+    Ended,
+    Suspended,
 }
 
 /// Returns the height and the width of our terminal.
@@ -91,8 +122,9 @@ async fn show(mut output: BoxStream<'static, bytes::Bytes>) -> io::Result<()> {
     Ok(())
 }
 
-/// Passes on what is typed, and what happens to our terminal, until the program ends.
-async fn pass_input(pty: Arc<dyn Pty>) -> anyhow::Result<()> {
+/// Passes on what is typed, and what happens to our terminal, until the program ends. When the terminal is hung up, or we
+/// are to end, a named sandbox is suspended, and another one hung up as well.
+async fn pass_input(sandbox: &dyn AsyncSandbox, pty: Arc<dyn Pty>) -> anyhow::Result<Left> {
     // SAFETY: standard input stays open as long as this process lives.
     let keyboard = unsafe { AsyncFd::register_with_interest(io::stdin(), Interest::READABLE) };
     let keyboard = keyboard.context("cannot wait for the terminal")?;
@@ -100,10 +132,10 @@ async fn pass_input(pty: Arc<dyn Pty>) -> anyhow::Result<()> {
     let mut resized = signal(SignalKind::window_change()).context("cannot handle signals")?;
     let mut signals = Signals::new().context("cannot handle signals")?;
     let mut keys = Keys { pty: pty.clone(), typing: None, ahead: Vec::new() };
-    let mut open = true;
+    let (mut open, mut leaves) = (true, false);
     loop {
         tokio::select! {
-            ended = pty.wait() => return Ok(ended.map(drop)?),
+            ended = pty.wait() => return Ok(ended.map(|_| Left::Ended)?),
             typed = OptionFuture::from(keys.typing.as_mut()), if keys.typing.is_some() => {
                 keys.typed(typed.unwrap_or(Ok(())))?;
             }
@@ -120,12 +152,16 @@ async fn pass_input(pty: Arc<dyn Pty>) -> anyhow::Result<()> {
             }
             signal = signals.next() => match signal {
                 SIGINT | SIGQUIT => expect_running(pty.send_input(&[SIGNAL_KEYS[usize::from(signal == SIGQUIT) * 2]]).await)?,
-                _ => pty.kill().await?,
+                _ => leaves = true,
             },
         }
-        if !open {
-            // Nobody can type any more: the terminal was hung up.
+        // Nobody can type any more when the terminal was hung up.
+        if leaves || !open {
+            if foreground::suspend_named(sandbox).await {
+                return Ok(Left::Suspended);
+            }
             pty.kill().await?;
+            leaves = false;
         }
     }
 }

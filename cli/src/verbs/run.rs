@@ -1,144 +1,54 @@
 //! `stillbox run`: one command in a new sandbox.
 
-use std::fs::File;
-use std::io::{self, Read as _, Write as _};
-use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context as _;
-use bytes::{Bytes, BytesMut};
 use serde::Serialize;
-use stillbox::{
-    AsyncSandbox, Command, ExitReason, InputMode, OutputMode, OutputSink, Pid, ProcessError, ProcessInfo, ProcessStatus,
-};
-use tokio::runtime::Handle;
+use stillbox::{AsyncSandbox, Command, ExitReason, ProcessError, ProcessInfo, ProcessStatus};
 
-use crate::args::RunArgs;
-use crate::output::{self, exit_code};
-use crate::sandbox;
-use crate::signals::{SIGINT, Signals};
-use crate::terminal;
+use crate::args::{CommandArgs, RunArgs};
+use crate::foreground::{self, Outcome};
+use crate::home::Home;
+use crate::named::Named;
+use crate::{output, sandbox};
 
-/// How much of standard input is passed on at a time, in bytes.
-const STDIN_CHUNK_BYTES: usize = 64 << 10;
-
-pub(crate) fn main(args: RunArgs) -> anyhow::Result<ExitCode> {
-    let engine = sandbox::engine()?;
-    let runtime = sandbox::runtime()?;
-    let code = runtime.block_on(async {
+pub(crate) fn main(args: &RunArgs) -> anyhow::Result<ExitCode> {
+    let home = Home::from_env()?;
+    sandbox::block_on(async {
+        if let Some(name) = &args.name {
+            let named = Named::create(&home, name, &args.sandbox).await?;
+            let outcome = run(&named.sandbox, &args.command).await;
+            return named.leave(outcome).await;
+        }
+        let engine = sandbox::engine_in(&home)?;
         let sandbox = sandbox::create(&engine, &args.sandbox).await?;
-        let code = run(&sandbox, &args).await;
+        let outcome = run(&sandbox, &args.command).await;
         sandbox.terminate().await?;
-        code
-    });
-    // The thread that reads standard input may be waiting for it, and is not waited for.
-    runtime.shutdown_background();
-    code
+        Ok(output::outcome_code(&outcome?))
+    })
 }
 
-async fn run(sandbox: &Arc<dyn AsyncSandbox>, args: &RunArgs) -> anyhow::Result<ExitCode> {
+/// Runs a command in a sandbox to its end, or until it is suspended with its sandbox.
+pub(crate) async fn run(sandbox: &Arc<dyn AsyncSandbox>, args: &CommandArgs) -> anyhow::Result<Outcome> {
     let started = Instant::now();
-    let process = if terminal::is_ours() && !args.json {
-        terminal::run(&**sandbox, command(args)?).await?
-    } else {
-        run_on_streams(sandbox, command(args)?, args.json).await?
-    };
-
+    let outcome = foreground::run(sandbox, command(args)?, args.json).await?;
+    let Outcome::Ended(process) = &outcome else { return Ok(outcome) };
     if args.json {
-        let report = Report::new(sandbox.as_ref(), &process, started).await?;
+        let report = Report::new(sandbox.as_ref(), process, started).await?;
         output::json(&report)?;
     } else if let (true, Some(timeout)) = (process.timed_out, args.timeout) {
         eprintln!("stillbox: {:?} was killed: it ran for more than {timeout:?}", process.command);
     }
-    Ok(exit_code(&process))
+    Ok(outcome)
 }
 
-fn command(args: &RunArgs) -> anyhow::Result<Command> {
+fn command(args: &CommandArgs) -> anyhow::Result<Command> {
     let (program, arguments) = args.command.split_first().context("there is no command")?;
     let mut command = Command::new(program).args(arguments);
     command.timeout = args.timeout;
     Ok(command)
-}
-
-/// Runs a command with our standard streams as its own, or its output captured.
-async fn run_on_streams(
-    sandbox: &Arc<dyn AsyncSandbox>,
-    command: Command,
-    captured: bool,
-) -> anyhow::Result<ProcessInfo> {
-    let signals = Signals::new().context("cannot handle signals")?;
-    let mut command = command.stdin(InputMode::Pipe);
-    if !captured {
-        command.stdout = live(io::stdout())?;
-        command.stderr = live(io::stderr())?;
-    }
-    let process = sandbox.start_process(command).await?;
-    pass_stdin(sandbox.clone(), process.pid);
-    Ok(wait(sandbox.as_ref(), process.pid, signals).await?)
-}
-
-/// One of our own output streams, which a guest writes to without a buffer between.
-struct Live(File);
-
-/// Returns the mode that passes a guest's output on to one of our streams.
-fn live(stream: impl AsFd) -> anyhow::Result<OutputMode> {
-    let stream = stream.as_fd().try_clone_to_owned().context("cannot use the output")?;
-    Ok(OutputMode::Stream(Arc::new(Live(stream.into()))))
-}
-
-impl OutputSink for Live {
-    fn write(&self, bytes: &[u8]) -> io::Result<()> {
-        (&self.0).write_all(bytes)
-    }
-}
-
-/// Passes our standard input on to a process, as fast as it reads, from a thread of its own.
-fn pass_stdin(sandbox: Arc<dyn AsyncSandbox>, pid: Pid) {
-    let runtime = Handle::current();
-    std::thread::spawn(move || {
-        // Failures end the passing, and nothing else: the process may not want any more, or be over.
-        let pass = || -> anyhow::Result<()> {
-            let mut buffer = BytesMut::new();
-            loop {
-                buffer.resize(STDIN_CHUNK_BYTES, 0);
-                let read = match io::stdin().read(&mut buffer) {
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                    read => read?,
-                };
-                if read == 0 {
-                    return Ok(runtime.block_on(sandbox.close_stdin(pid.into()))?);
-                }
-                let chunk: Bytes = buffer.split_to(read).freeze();
-                runtime.block_on(sandbox.write_stdin(pid.into(), chunk))?;
-            }
-        };
-        if let Err(error) = pass() {
-            tracing::debug!("standard input is not passed on any more: {error:#}");
-        }
-    });
-}
-
-/// Waits for a process to end, passing on signals meanwhile. A second interrupt kills.
-async fn wait(sandbox: &dyn AsyncSandbox, pid: Pid, mut signals: Signals) -> Result<ProcessInfo, ProcessError> {
-    let mut interrupted = false;
-    loop {
-        tokio::select! {
-            ended = sandbox.wait_process(pid.into()) => return ended,
-            signal = signals.next() => {
-                let sent = match signal {
-                    SIGINT if interrupted => sandbox.kill_process(pid.into()).await,
-                    signal => sandbox.send_signal(pid.into(), signal).await,
-                };
-                interrupted |= signal == SIGINT;
-                match sent {
-                    Err(ProcessError::NotRunning { .. }) | Ok(()) => {}
-                    Err(error) => return Err(error),
-                }
-            }
-        }
-    }
 }
 
 /// What `--json` prints.

@@ -9,9 +9,9 @@ use std::process::ExitCode;
 
 use stillbox::{AsyncSandbox, Command};
 
-use crate::args::{RunArgs, ShellArgs};
+use crate::args::{CommandArgs, RunArgs, ShellArgs};
 use crate::home::Home;
-use crate::output::exit_code;
+use crate::output::outcome_code;
 use crate::verbs::run;
 use crate::{sandbox, terminal};
 
@@ -23,7 +23,8 @@ const HISTORY_BYTES_MAX: usize = 256 << 10;
 
 pub(crate) fn main(args: ShellArgs) -> anyhow::Result<ExitCode> {
     if !terminal::is_ours() {
-        return run::main(RunArgs { sandbox: args.sandbox, timeout: None, json: false, command: vec!["sh".into()] });
+        let command = CommandArgs { timeout: None, json: false, command: vec!["sh".into()] };
+        return run::main(&RunArgs { name: None, sandbox: args.sandbox, command });
     }
     let engine = sandbox::engine()?;
     let runtime = sandbox::runtime()?;
@@ -38,7 +39,7 @@ pub(crate) fn main(args: ShellArgs) -> anyhow::Result<ExitCode> {
         let ended = terminal::run(&*sandbox, command).await;
         history.take_back(&*sandbox).await;
         sandbox.terminate().await?;
-        Ok(exit_code(&ended?))
+        Ok(outcome_code(&ended?))
     })
 }
 
