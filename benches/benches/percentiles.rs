@@ -1,9 +1,13 @@
 //! Medians and 99th percentiles of single operations, ours and the yardsticks' taken in turns.
 
+use std::cell::RefCell;
+use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use stillbox_benches::job::{self, Job};
 use stillbox_benches::sample::{Side, compare};
+use stillbox_benches::still::{self, Load, Resident};
 use stillbox_benches::{async_engine, create, engine, exec, fan_out, files, load, pipes, sandbox};
 
 /// How many samples are taken of what takes less than a millisecond or so.
@@ -28,6 +32,12 @@ const ROUNDS: u64 = 100;
 /// What goes through the pipes, in bytes.
 const PIPED: u64 = 32 << 20;
 
+/// What guests hold that are held still, in MiB, and how many samples are taken with each.
+const RESIDENT: [(u64, usize); 4] = [(1, 50), (8, 50), (64, 15), (512, 3)];
+
+/// Which part of that they write to between two operations, in percent.
+const WRITTEN: [u64; 3] = [1, 10, 100];
+
 fn main() -> Result<()> {
     // Cargo passes options of the harness, such as `--bench`; and a name to run only what is called so.
     let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
@@ -38,6 +48,7 @@ fn main() -> Result<()> {
         ("fan_out", bursts),
         ("pipes", bytes),
         ("files", rounds),
+        ("still", stills),
     ] {
         if wanted.as_deref().is_none_or(|wanted| name.contains(wanted)) {
             comparison()?;
@@ -142,4 +153,74 @@ fn rounds() -> Result<()> {
     let title = format!("files: create, write 4 KiB, open, read, remove; means of {ROUNDS} rounds");
     println!("{}", compare(&title, MANY / 4, sides)?);
     Ok(())
+}
+
+fn stills() -> Result<()> {
+    for (mib, samples) in RESIDENT {
+        forks(mib, samples)?;
+        for percent in WRITTEN {
+            let load = Load { mib, percent };
+            copies(load, samples)?;
+            let dir = tempfile::tempdir()?;
+            saved(load, samples, "in memory", &still::engine(None)?, None)?;
+            saved(load, samples, "in a directory", &still::engine(Some(dir.path()))?, Some(dir.path()))?;
+        }
+    }
+    Ok(())
+}
+
+/// The yardsticks: what a native process costs that holds as much.
+fn forks(mib: u64, samples: usize) -> Result<()> {
+    let native = RefCell::new(Job::start(mib)?);
+    let sides = vec![
+        Side::measured("fork(2), pause", || Ok(native.borrow_mut().fork()?.paused)),
+        Side::measured("fork(2), until the child answers", || Ok(native.borrow_mut().fork()?.answered)),
+    ];
+    println!("{}", compare(&format!("still: a native process, {mib} MiB resident"), samples, sides)?);
+    match job::no_criu() {
+        Some(reason) => println!("still: CRIU: skipped: {reason}\n"),
+        None => println!("still: CRIU, {mib} MiB resident: dump, restore: {:?}\n", job::criu(mib)?),
+    }
+    Ok(())
+}
+
+fn copies(load: Load, samples: usize) -> Result<()> {
+    let resident = RefCell::new(Resident::start(&still::engine(None)?, load.mib)?);
+    let sides = vec![
+        Side::measured("pause of a copy", || resident.borrow_mut().pause(load)),
+        Side::measured("longest gap without one", || resident.borrow_mut().no_pause(load)),
+        Side::measured("copy, until it answers", || resident.borrow_mut().copy(load)),
+    ];
+    let title = format!("still: {} MiB resident, {} % written since the last copy", load.mib, load.percent);
+    println!("{}", compare(&title, samples, sides)?);
+    resident.into_inner().terminate()
+}
+
+/// Measures what needs a store. One in a directory is read by another engine.
+fn saved(load: Load, samples: usize, place: &str, engine: &stillbox::Engine, dir: Option<&Path>) -> Result<()> {
+    let resident = RefCell::new(Resident::start(engine, load.mib)?);
+    let latest = RefCell::new(None);
+    let sides = vec![
+        Side::measured("checkpoint", || {
+            let (took, snapshot) = resident.borrow_mut().checkpoint(load)?;
+            if let Some(before) = latest.replace(Some(snapshot)) {
+                resident.borrow().forget(engine, &before)?;
+            }
+            Ok(took)
+        }),
+        Side::measured("restore, until it answers", || {
+            let snapshot = latest.borrow();
+            let snapshot = snapshot.as_ref().context("nothing was saved")?;
+            match dir {
+                Some(dir) => resident.borrow().restore(&still::engine(Some(dir))?, snapshot),
+                None => resident.borrow().restore(engine, snapshot),
+            }
+        }),
+        Side::measured("suspend", || resident.borrow_mut().suspend(load)),
+        Side::measured("resume, until it answers", || resident.borrow_mut().resume()),
+    ];
+    let title =
+        format!("still: {} MiB resident, {} % written since the last checkpoint, kept {place}", load.mib, load.percent);
+    println!("{}", compare(&title, samples, sides)?);
+    resident.into_inner().terminate()
 }

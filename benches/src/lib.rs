@@ -8,9 +8,11 @@ pub mod exec;
 pub mod fan_out;
 pub mod files;
 pub mod host;
+pub mod job;
 pub mod load;
 pub mod pipes;
 pub mod sample;
+pub mod still;
 
 use std::path::PathBuf;
 
@@ -29,8 +31,12 @@ pub fn async_engine() -> Result<stillbox::Engine> {
     let probes = stillbox_guests::find("probes").context("the probes are not prebuilt")?;
     let mut image = Image::standard()?.extend();
     image.file("/bin/probes", probes.bytes, 0o755)?;
-    let cache = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/stillbox-benches"));
-    Ok(stillbox::Engine::builder().cache_dir(cache).default_image(image.finish()?).build()?)
+    Ok(stillbox::Engine::builder().cache_dir(cache()).default_image(image.finish()?).build()?)
+}
+
+/// Returns where compiled programs are kept from one run to the next.
+fn cache() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/stillbox-benches"))
 }
 
 /// Makes a sandbox that ends with its handle.

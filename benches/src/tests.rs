@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use crate::job::Job;
 use crate::sample::{Percentiles, Side, compare};
-use crate::{async_engine, create, engine, exec, fan_out, files, load, pipes, sandbox};
+use crate::still::{Load, Resident};
+use crate::{async_engine, create, engine, exec, fan_out, files, load, pipes, sandbox, still};
 
 #[test]
 fn creating() -> Result<()> {
@@ -73,6 +75,32 @@ fn fanning_out() -> Result<()> {
     }
     assert!(fan_out::creation(&engine, 20)?.iter().all(|each| *each > Duration::ZERO));
     assert_eq!(engine.metrics().sandboxes_live, 0);
+    Ok(())
+}
+
+#[test]
+fn holding_still() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    for dir in [None, Some(dir.path())] {
+        let engine = still::engine(dir)?;
+        let mut resident = Resident::start(&engine, 2)?;
+        for percent in [0, 1, 10, 100] {
+            let load = Load { mib: 2, percent };
+            assert!(resident.no_pause(load)? > Duration::ZERO);
+            assert!(resident.pause(load)? > Duration::ZERO);
+            assert!(resident.copy(load)? > Duration::ZERO);
+            let (took, snapshot) = resident.checkpoint(load)?;
+            assert!(took > Duration::ZERO);
+            assert!(resident.restore(&engine, &snapshot)? > Duration::ZERO);
+            assert!(resident.suspend(load)? > Duration::ZERO);
+            assert!(resident.resume()? > Duration::ZERO);
+            resident.forget(&engine, &snapshot)?;
+        }
+        resident.terminate()?;
+        assert_eq!(engine.metrics().sandboxes_live, 0);
+    }
+    let forked = Job::start(2)?.fork()?;
+    assert!(forked.paused <= forked.answered);
     Ok(())
 }
 
