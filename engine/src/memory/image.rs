@@ -3,23 +3,40 @@
 use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::FileExt as _;
+use std::os::fd::AsFd as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::ptr::NonNull;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustix::fs::{MemfdFlags, SealFlags, SeekFrom};
 use rustix::mm::{MapFlags, ProtFlags};
 
 use super::dirty;
+use super::layers::{self, Layer, Part};
 
 /// The unit that memories are mapped in, in bytes. No supported system has larger pages than a page of wasm.
 pub(crate) const PAGE_BYTES: usize = 64 << 10;
 
 /// The first content of a memory. It never changes, and costs what it holds once, however many memories show it.
+///
+/// It is made of parts of files, which it may share with other images.
 pub(crate) struct Image {
-    file: File,
+    parts: Vec<Part>,
     bytes: View,
+    /// The same in one part, once that was needed.
+    flat: OnceLock<Arc<Image>>,
+}
+
+/// Makes a file of `len` bytes, of which `write` writes some, and seals it.
+fn layer(len: usize, write: impl FnOnce(&File) -> io::Result<()>) -> io::Result<Arc<Layer>> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let file = File::from(rustix::fs::memfd_create("stillbox-image", flags)?);
+    file.set_len(len as u64)?;
+    write(&file)?;
+    // What is mapped must neither change nor lose its pages.
+    rustix::fs::fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE | SealFlags::SEAL)?;
+    let held = file.metadata()?.blocks() * 512;
+    Ok(Arc::new(Layer { file, held }))
 }
 
 /// Writes a part of a memory, without the zeros beyond the first `based` bytes: those are holes already.
@@ -55,7 +72,27 @@ fn differing(memory: &[u8], base: Option<&Image>) -> Vec<Range<usize>> {
     runs
 }
 
-/// A file, mapped to be read.
+/// Returns what of a part isn't a hole.
+fn data_of(part: &Part) -> Vec<Range<u64>> {
+    let mut data = Vec::new();
+    let (mut at, end) = (part.range.start as u64, part.range.end as u64);
+    while at < end {
+        let found = rustix::fs::seek(&part.layer.file, SeekFrom::Data(at));
+        // An error says that there is no more, or that this system can't tell.
+        let start = match found {
+            Err(rustix::io::Errno::NXIO) => break,
+            found => found.unwrap_or(at),
+        };
+        if start >= end {
+            break;
+        }
+        at = rustix::fs::seek(&part.layer.file, SeekFrom::Hole(start)).unwrap_or(end).max(start + 1);
+        data.push(start..at.min(end));
+    }
+    data
+}
+
+/// The parts of an image, mapped to be read.
 struct View {
     at: NonNull<u8>,
     len: usize,
@@ -67,15 +104,24 @@ unsafe impl Send for View {}
 unsafe impl Sync for View {}
 
 impl View {
-    fn new(file: &File, len: usize) -> io::Result<Self> {
+    fn new(parts: &[Part], len: usize) -> io::Result<Self> {
         if len == 0 {
             return Ok(Self { at: NonNull::dangling(), len });
         }
+        let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
         // SAFETY: the system chooses a range that is not in use.
-        let at =
-            unsafe { rustix::mm::mmap(std::ptr::null_mut(), len, ProtFlags::READ, MapFlags::SHARED, file.as_fd(), 0)? };
-        let at = NonNull::new(at.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Self { at, len })
+        let at = unsafe { rustix::mm::mmap_anonymous(std::ptr::null_mut(), len, ProtFlags::empty(), flags)? };
+        let view = Self { at: NonNull::new(at.cast()).ok_or(io::ErrorKind::OutOfMemory)?, len };
+        for Part { range, layer } in parts {
+            assert!(range.end <= len, "{range:?} is outside of {len} bytes");
+            let (flags, offset) = (MapFlags::SHARED | MapFlags::FIXED, range.start as u64);
+            // SAFETY: the part was just checked to lie in the range that was mapped above, which is nobody else's.
+            unsafe {
+                let at = view.at.as_ptr().add(range.start).cast();
+                rustix::mm::mmap(at, range.len(), ProtFlags::READ, flags, layer.file.as_fd(), offset)?;
+            }
+        }
+        Ok(view)
     }
 }
 
@@ -96,14 +142,13 @@ impl Image {
     /// Whatever the system or `write` says.
     pub(crate) fn new(len: usize, write: impl FnOnce(&File) -> io::Result<()>) -> io::Result<Arc<Self>> {
         let len = len.checked_next_multiple_of(PAGE_BYTES).ok_or(io::ErrorKind::OutOfMemory)?;
-        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-        let file = File::from(rustix::fs::memfd_create("stillbox-image", flags)?);
-        file.set_len(len as u64)?;
-        write(&file)?;
-        // What is mapped must neither change nor lose its pages.
-        rustix::fs::fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE | SealFlags::SEAL)?;
-        let bytes = View::new(&file, len)?;
-        Ok(Arc::new(Self { file, bytes }))
+        let layer = layer(len, write)?;
+        Self::of_parts(if len == 0 { Vec::new() } else { vec![Part { range: 0..len, layer }] }, len)
+    }
+
+    fn of_parts(parts: Vec<Part>, len: usize) -> io::Result<Arc<Self>> {
+        let bytes = View::new(&parts, len)?;
+        Ok(Arc::new(Self { parts, bytes, flat: OnceLock::new() }))
     }
 
     /// Returns the image of a memory with these contents at these offsets, and zeros elsewhere.
@@ -118,21 +163,65 @@ impl Image {
         Self::new(len, |file| segments.into_iter().try_for_each(|(at, bytes)| file.write_all_at(bytes, at)))
     }
 
-    /// Returns the image of a memory as it is now, which began as `base`.
+    /// Returns the image of a memory as it is now, which began as `base`. It shares with that what was not written to, so
+    /// it costs what was, and not what the memory holds; but from time to time all of it.
     ///
     /// # Errors
     ///
     /// As [`new`](Self::new).
     pub(crate) fn of_memory(memory: &[u8], base: Option<&Arc<Self>>) -> io::Result<Arc<Self>> {
-        let based = base.map_or(0, |base| base.len().min(memory.len()));
         let written = dirty::runs_written(memory).unwrap_or_else(|| differing(memory, base.map(|base| &**base)));
+        // An image may have been made for a memory that is yet to grow.
+        let Some(shared) = base.filter(|base| base.len() <= memory.len()) else {
+            return Self::of_all(memory, base, &written);
+        };
+        if written.is_empty() {
+            return Ok(shared.clone());
+        }
+        let end = written.last().map_or(0, |run| run.end).max(shared.len());
+        match layers::joined(&shared.parts, &written, end) {
+            Some(shown) => shared.overlaid(memory, &shown, end),
+            None => Self::of_all(memory, base, &written),
+        }
+    }
+
+    /// Returns the image of a memory that shares nothing.
+    fn of_all(memory: &[u8], base: Option<&Arc<Self>>, written: &[Range<usize>]) -> io::Result<Arc<Self>> {
+        let based = base.map_or(0, |base| base.len().min(memory.len()));
         let end = written.last().map_or(0, |run| run.end).max(based);
         Self::new(end, |file| {
             if let Some(base) = base {
                 base.copy_to(file, based)?;
             }
-            written.into_iter().try_for_each(|run| write_run(file, memory, run, based))
+            written.iter().try_for_each(|run| write_run(file, memory, run.clone(), based))
         })
+    }
+
+    /// Returns this image with what a memory holds in these ranges over it.
+    fn overlaid(&self, memory: &[u8], shown: &[Range<usize>], end: usize) -> io::Result<Arc<Self>> {
+        let (based, len) = (self.len(), end.next_multiple_of(PAGE_BYTES));
+        let layer = layer(len, |file| shown.iter().try_for_each(|run| write_run(file, memory, run.clone(), 0)))?;
+        // Beyond this image there is nothing to be shared.
+        let mut ranges: Vec<_> = shown.iter().filter(|range| range.start < based).cloned().collect();
+        match ranges.last_mut() {
+            _ if len == based => {}
+            Some(last) if last.end >= based => last.end = len,
+            _ => ranges.push(based..len),
+        }
+        Self::of_parts(layers::overlaid(&self.parts, &ranges, &layer), len)
+    }
+
+    /// Returns the same image in one part.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub(super) fn flat(&self) -> io::Result<Arc<Self>> {
+        if let Some(flat) = self.flat.get() {
+            return Ok(flat.clone());
+        }
+        let flat = Self::new(self.len(), |file| self.copy_to(file, self.len()))?;
+        Ok(self.flat.get_or_init(|| flat).clone())
     }
 
     /// Copies the first `len` bytes into an empty file, which has holes where this image has some.
@@ -146,24 +235,19 @@ impl Image {
 
     /// Returns the parts of the image, in bytes, outside of which there is nothing but zeros. Reading those would take memory.
     pub(crate) fn data(&self) -> Vec<Range<u64>> {
-        let mut parts = Vec::new();
-        let (mut at, len) = (0, self.len() as u64);
-        while at < len {
-            let data = rustix::fs::seek(&self.file, SeekFrom::Data(at));
-            // An error says that there is no more, or that this system can't tell.
-            let start = match data {
-                Err(rustix::io::Errno::NXIO) => break,
-                data => data.unwrap_or(at),
-            };
-            at = rustix::fs::seek(&self.file, SeekFrom::Hole(start)).unwrap_or(len).max(start + 1);
-            parts.push(start..at.min(len));
-        }
-        parts
+        self.parts.iter().flat_map(data_of).collect()
     }
 
-    /// Returns the file that memories map.
-    pub(super) fn file(&self) -> BorrowedFd<'_> {
-        self.file.as_fd()
+    /// Returns the files that memories map.
+    pub(super) fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// Returns the parts that another image doesn't have.
+    pub(super) fn parts_beside(&self, other: Option<&Arc<Self>>) -> Vec<Part> {
+        let others = other.map_or(&[][..], |other| &other.parts);
+        let is_other = |part: &&Part| others.iter().any(|other| Arc::ptr_eq(&other.layer, &part.layer));
+        self.parts.iter().filter(|part| !is_other(part)).cloned().collect()
     }
 
     /// Returns what the image holds: whole pages.
@@ -194,8 +278,9 @@ mod tests {
     #[test]
     fn an_image_cannot_be_changed() {
         let image = Image::of_segments(1, [(0, &b"a"[..])]).unwrap();
-        assert!(image.file.write_all_at(b"b", 0).is_err());
-        assert!(image.file.set_len(0).is_err());
+        let file = &image.parts[0].layer.file;
+        assert!(file.write_all_at(b"b", 0).is_err());
+        assert!(file.set_len(0).is_err());
     }
 
     #[test]

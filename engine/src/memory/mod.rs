@@ -14,16 +14,19 @@
 
 mod dirty;
 mod image;
+mod layers;
 mod pool;
 mod reservation;
 
 use std::cell::RefCell;
+use std::io;
 use std::sync::Arc;
 
 use wasmtime::{LinearMemory, MemoryCreator, MemoryType};
 
 pub(crate) use image::{Image, PAGE_BYTES};
-use pool::{Pool, Slot};
+use layers::Part;
+use pool::{Mapped, Pool, Slot};
 
 /// The address space that every memory of a guest gets, in bytes, before its guard.
 pub(crate) const RESERVATION_BYTES: u64 = 4 << 30;
@@ -41,6 +44,34 @@ pub(crate) fn with_images<T>(images: &[Option<Arc<Image>>], instantiate: impl Fn
     // An instance that could not be made may have left some.
     NEXT.with_borrow_mut(Vec::clear);
     made
+}
+
+/// Returns the image of a memory as it is now, which began as `base`, or was saved as that last. The memory shows it from here
+/// on: the next image costs what is written from here on, and what was written until here is shared and not held twice.
+///
+/// # Errors
+///
+/// Whatever the system says when it has no memory for the image.
+///
+/// # Safety
+///
+/// `at` is where a memory of [`Memories`] begins that is `len` bytes long, and nothing refers into it.
+pub(crate) unsafe fn save(at: *mut u8, len: usize, base: Option<&Arc<Image>>) -> io::Result<Arc<Image>> {
+    // SAFETY: the caller says that the memory is there, and that nobody writes to it.
+    let image = Image::of_memory(unsafe { std::slice::from_raw_parts(at, len) }, base)?;
+    let parts = image.parts_beside(base);
+    let Some(mapped) = Mapped::new(parts.len()) else { return Ok(image) };
+    pool::CHANGED.lock().entry(at.addr()).or_default().push(mapped);
+    for Part { range, layer } in parts {
+        assert!(range.end <= len, "{range:?} is outside of {len} bytes");
+        // SAFETY: the part was just checked to lie in the memory, which is the caller's alone.
+        if let Err(error) = unsafe { reservation::map_private(at.add(range.start).cast(), &range, &layer) } {
+            // The same bytes are there as they were written, and will be copied once more.
+            tracing::warn!(%error, "a memory could not be given its image");
+            break;
+        }
+    }
+    Ok(image)
 }
 
 /// Returns how many bytes of whole pages of the system's hold `bytes`.

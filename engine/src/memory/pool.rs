@@ -1,9 +1,10 @@
 //! Reservations that wait for their next memory, so that most starts map nothing.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
@@ -24,7 +25,43 @@ pub(super) struct Slot {
     pub(super) image: Option<Arc<Image>>,
     /// How many bytes are accessible.
     pub(super) accessible: usize,
+    _mapped: Mapped,
 }
+
+/// How many mappings memories may have in all beyond the few that each needs. The system has 65,530 for a process, and
+/// threads need some, too.
+const MAPPED_MAX: usize = 16 << 10;
+
+/// How many there are.
+static MAPPED: AtomicUsize = AtomicUsize::new(0);
+
+/// So many of them, as long as this is there.
+pub(super) struct Mapped(usize);
+
+impl Mapped {
+    /// Takes so many; `None` if there are too many then.
+    pub(super) fn new(count: usize) -> Option<Self> {
+        let mapped = Self(count);
+        (MAPPED.fetch_add(count, Ordering::Relaxed) + count <= MAPPED_MAX || count == 0).then_some(mapped)
+    }
+
+    /// Returns an image as it is, or in one part if there are too many mappings.
+    fn image(image: &Arc<Image>) -> io::Result<(Self, Arc<Image>)> {
+        match Self::new(image.parts().len().saturating_sub(1)) {
+            Some(mapped) => Ok((mapped, image.clone())),
+            None => Ok((Self(0), image.flat()?)),
+        }
+    }
+}
+
+impl Drop for Mapped {
+    fn drop(&mut self) {
+        MAPPED.fetch_sub(self.0, Ordering::Relaxed);
+    }
+}
+
+/// The memories that show another image than they began with, by address. They serve no other process.
+pub(super) static CHANGED: Mutex<BTreeMap<usize, Vec<Mapped>>> = Mutex::new(BTreeMap::new());
 
 /// What a slot has to be like to serve as it is: the same image, as accessible, as long.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -77,7 +114,11 @@ impl Pool {
     ///
     /// Whatever the system says when it has no more address space.
     pub(super) fn take(&self, image: Option<&Arc<Image>>, accessible: usize, reserved: usize) -> io::Result<Slot> {
-        let kind = Kind::new(image, accessible, reserved);
+        let (mapped, image) = match image {
+            Some(image) => Mapped::image(image).map(|(mapped, image)| (mapped, Some(image)))?,
+            None => (Mapped(0), None),
+        };
+        let kind = Kind::new(image.as_ref(), accessible, reserved);
         if let Some(slot) = self.idle.lock().take(kind) {
             return Ok(slot);
         }
@@ -90,7 +131,7 @@ impl Pool {
                 slot.reservation
             }
         };
-        let mut slot = Slot { reservation, image: image.cloned(), accessible: 0 };
+        let mut slot = Slot { reservation, image, accessible: 0, _mapped: mapped };
         slot.extend(accessible)?;
         Ok(slot)
     }
@@ -98,9 +139,10 @@ impl Pool {
     /// Takes a slot back whose memory is gone, and erases what it held. It first showed `accessible` bytes.
     pub(super) fn give_back(&self, mut slot: Slot, accessible: usize) {
         let reserved = slot.reservation.len();
+        let changed = CHANGED.lock().remove(&slot.reservation.base().addr());
         // An image that nobody else has won't be asked for again.
         let wanted = slot.image.as_ref().is_none_or(|image| Arc::strong_count(image) > 1);
-        if !wanted || self.idle.lock().count >= IDLE_MAX {
+        if changed.is_some() || !wanted || self.idle.lock().count >= IDLE_MAX {
             return;
         }
         if let Err(error) = slot.reset(accessible) {

@@ -4,11 +4,13 @@
 
 use std::io;
 use std::ops::Range;
+use std::os::fd::AsFd as _;
 use std::ptr::NonNull;
 
 use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags};
 
 use super::image::Image;
+use super::layers::{self, Layer, Part};
 
 /// A range of address space that nothing else uses. Fresh ranges are not accessible.
 pub(super) struct Reservation {
@@ -62,14 +64,11 @@ impl Reservation {
 
     /// Makes a part show what `image` holds at the same offsets. Writing to it changes this memory only.
     pub(super) fn map(&mut self, image: &Image, part: Range<usize>) -> io::Result<()> {
-        if part.is_empty() {
-            return Ok(());
+        for Part { range, layer } in layers::cut(image.parts(), part) {
+            let at = self.part(&range);
+            // SAFETY: the part lies in a range that is ours alone, so what the mapping replaces is nobody else's.
+            unsafe { map_private(at, &range, &layer)? };
         }
-        let (at, access) = (self.part(&part), ProtFlags::READ | ProtFlags::WRITE);
-        let flags = MapFlags::PRIVATE | MapFlags::FIXED;
-        // SAFETY: the part lies in a range that is ours alone, so what the mapping replaces is nobody else's. The file is
-        // as long as the image, and never changes.
-        unsafe { rustix::mm::mmap(at, part.len(), access, flags, image.file(), part.start as u64)? };
         Ok(())
     }
 
@@ -105,6 +104,18 @@ impl Reservation {
         // SAFETY: the caller says so.
         unsafe { std::slice::from_raw_parts_mut(at, part.len()) }
     }
+}
+
+/// Has memory show a part of a file. Writing to it changes this memory only.
+///
+/// # Safety
+///
+/// Nobody else uses this memory.
+pub(super) unsafe fn map_private(at: *mut std::ffi::c_void, range: &Range<usize>, layer: &Layer) -> io::Result<()> {
+    let (access, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE | MapFlags::FIXED);
+    // SAFETY: the caller says so. The file is as long as its images, and never changes.
+    unsafe { rustix::mm::mmap(at, range.len(), access, flags, layer.file.as_fd(), range.start as u64)? };
+    Ok(())
 }
 
 impl Drop for Reservation {

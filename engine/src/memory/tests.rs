@@ -99,3 +99,67 @@ fn images_go_to_the_memories_they_are_meant_for() {
     let expected = [&b"first"[..], &[0; 5], &[0; 5], b"third", &[0; 5]];
     assert_eq!(made, expected);
 }
+
+/// Saves what a slot holds, as that of a process that stands.
+fn saved(slot: &mut Slot, base: Option<&Arc<Image>>) -> Arc<Image> {
+    let (at, len) = (slot.reservation.base(), slot.accessible);
+    // SAFETY: the slot is accessible up to here, and this test's alone.
+    unsafe { save(at, len, base) }.unwrap()
+}
+
+#[test]
+fn a_memory_that_is_saved_again_and_again_keeps_what_is_in_it() {
+    let pool = Pool::default();
+    let first = Image::of_segments(5 * PAGE_BYTES, [(0, &b"first"[..]), (4 * PAGE_BYTES as u64, b"fifth")]).unwrap();
+    for base in [None, Some(&first)] {
+        let mut slot = pool.take(base, 8 * PAGE_BYTES, RESERVED).unwrap();
+        let (mut images, mut contents) = (base.into_iter().cloned().collect::<Vec<_>>(), Vec::new());
+        let mut expected = bytes(&mut slot).to_vec();
+        for round in 0..200 {
+            if round == 100 {
+                slot.extend(16 * PAGE_BYTES).unwrap();
+                expected.resize(16 * PAGE_BYTES, 0);
+            }
+            for at in [round * 4999, round * 7919 + 13, 70_000] {
+                let at = at % expected.len();
+                (expected[at], bytes(&mut slot)[at]) = (round as u8, round as u8);
+            }
+            images.push(saved(&mut slot, images.last()));
+            contents.push(expected.clone());
+            assert!(bytes(&mut slot) == expected, "round {round}");
+        }
+        // Nothing of it has changed since, in memory or in memories that begin with it.
+        for (image, mut content) in images.iter().skip(usize::from(base.is_some())).zip(contents) {
+            let mut again = pool.take(Some(image), 16 * PAGE_BYTES, RESERVED).unwrap();
+            assert!(bytes(&mut again)[..content.len()] == content);
+            let flat = image.flat().unwrap();
+            assert!(flat.parts().len() == 1 && flat.bytes() == image.bytes());
+            assert!(content.split_off(image.len()).iter().all(|byte| *byte == 0));
+            assert!(content == image.bytes());
+        }
+    }
+}
+
+#[test]
+fn an_image_of_a_memory_shares_what_was_not_written() {
+    let mut slot = Pool::default().take(None, 64 * PAGE_BYTES, RESERVED).unwrap();
+    bytes(&mut slot).fill(1);
+    let first = saved(&mut slot, None);
+    assert!(Arc::ptr_eq(&first, &saved(&mut slot, Some(&first))), "nothing was written");
+    bytes(&mut slot)[10 * PAGE_BYTES] = 2;
+    let second = saved(&mut slot, Some(&first));
+    let new: usize = second.parts_beside(Some(&first)).iter().map(|part| part.range.len()).sum();
+    assert_eq!(new, dirty::system_page_bytes());
+    assert_eq!((first.bytes()[10 * PAGE_BYTES], second.bytes()[10 * PAGE_BYTES]), (1, 2));
+}
+
+#[test]
+fn nothing_is_left_of_a_memory_that_was_saved() {
+    let pool = Pool::default();
+    let mut slot = pool.take(None, 4 * PAGE_BYTES, RESERVED).unwrap();
+    bytes(&mut slot).fill(0xa5);
+    saved(&mut slot, None);
+    pool.give_back(slot, 4 * PAGE_BYTES);
+    let mut again = pool.take(None, 4 * PAGE_BYTES, RESERVED).unwrap();
+    assert!(bytes(&mut again).iter().all(|&byte| byte == 0));
+}

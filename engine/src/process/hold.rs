@@ -20,7 +20,7 @@ use parking_lot::Mutex;
 use stillbox_capture::host::{Activation, HostError, SavedStack, State};
 use stillbox_kernel::wait::{WaitSet, block_on};
 
-use crate::memory::Image;
+use crate::memory::{self, Image};
 use crate::process::run::{Captured, Guest};
 use crate::process::{Departure, Process, Table};
 use crate::program::Program;
@@ -259,12 +259,16 @@ pub(super) fn save(
     let stack = captured.save_stack(&mut *store, activation)?;
     let state = captured.state(&mut *store)?;
     let mut memories = Vec::new();
+    let mut shown = Vec::new();
     for (index, memory) in captured.memories(&mut *store)?.into_iter().enumerate() {
-        let bytes = memory.data(&*store);
+        let (at, len) = (memory.data_ptr(&*store), memory.data_size(&*store));
         let base = images.get(index).and_then(Option::as_ref);
-        let image = Image::of_memory(bytes, base).map_err(|error| HostError::Runtime(error.into()))?;
-        memories.push(MemoryStill { bytes: bytes.len() as u64, image });
+        // SAFETY: this is where the memory is, and nothing refers into it while its process stands.
+        let image = unsafe { memory::save(at, len, base) }.map_err(|error| HostError::Runtime(error.into()))?;
+        shown.push(Some(image.clone()));
+        memories.push(MemoryStill { bytes: len as u64, image });
     }
+    store.data_mut().images = shown;
     let blocked_for = process.standing.blocked_for();
     Ok(Box::new(GuestStill { program, stack, state, memories, signal_handler, blocked_for }))
 }
