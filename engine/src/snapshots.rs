@@ -1,19 +1,23 @@
 //! The snapshots of an engine: stored checkpoints, by id.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use stillbox_api::{BoxError, CheckpointError, RestoreError, SnapshotInfo, validate_name};
 use stillbox_checkpoint::format::{self, FormatError};
 use stillbox_checkpoint::{
     Checkpoint, CheckpointStore, DirectoryStore, MemoryStore, Purpose, SnapshotRecord, StoreError, StoreOptions,
 };
 use stillbox_kernel::clock::Clock;
+use stillbox_kernel::fs::persist::BaseTree;
 
 use crate::offload::offload;
 use crate::process::threads::Threads;
+use crate::program::Programs;
 use crate::registry::random_id;
 use crate::sandbox::state::Inner;
 use crate::sandbox::still::Still;
@@ -22,6 +26,9 @@ use crate::sandbox::still::Still;
 #[derive(Clone)]
 pub(crate) struct Snapshots {
     store: Arc<dyn CheckpointStore>,
+    /// The sandboxes of a store in memory as they were held still: going on from one copies none of its memory, which the
+    /// store's contents share.
+    warm: Option<Arc<Mutex<HashMap<String, Arc<Still>>>>>,
     threads: Threads,
     /// Whether what is stored outlives this process, and may be another's.
     pub(crate) is_durable: bool,
@@ -54,7 +61,7 @@ pub enum ImportError {
 impl Snapshots {
     /// Returns snapshots that are kept in memory.
     pub(crate) fn in_memory(threads: Threads) -> Self {
-        Self { store: Arc::new(MemoryStore::new()), threads, is_durable: false }
+        Self { store: Arc::new(MemoryStore::new()), warm: Some(Arc::default()), threads, is_durable: false }
     }
 
     /// Returns the snapshots in a directory.
@@ -64,7 +71,7 @@ impl Snapshots {
     /// What the store says.
     pub(crate) fn in_directory(dir: &Path, threads: Threads) -> Result<Self, StoreError> {
         let store = DirectoryStore::open(dir, StoreOptions::default())?;
-        Ok(Self { store: Arc::new(store), threads, is_durable: true })
+        Ok(Self { store: Arc::new(store), warm: None, threads, is_durable: true })
     }
 
     /// Stores a sandbox that was held still, on a thread of the engine.
@@ -93,15 +100,38 @@ impl Snapshots {
             size_bytes: 0,
             stored_bytes: 0,
         };
-        let (store, threads) = (self.store.clone(), self.threads.clone());
+        let (store, warm, threads) = (self.store.clone(), self.warm.clone(), self.threads.clone());
         let put = move || {
             let checkpoint = still.checkpoint().map_err(|error| CheckpointError::Engine(error.into()))?;
             let record = store.put(&record, &checkpoint).map_err(|error| CheckpointError::Store(error.into()))?;
+            let still = Arc::new(still);
+            if let Some(warm) = warm {
+                warm.lock().insert(record.id.clone(), still.clone());
+            }
             // Nobody waits for this; who goes on with the checkpoint finds it done, or does it.
             let _ = threads.run(Box::new(move || still.compile_continuations()));
             Ok(record)
         };
         offload(&self.threads, put).await.map_err(|error| CheckpointError::Engine(error.into()))?
+    }
+
+    /// Returns a sandbox as it was held still, and what is known of the checkpoint. This may read and compile.
+    ///
+    /// # Errors
+    ///
+    /// [`RestoreError::NotFound`], [`RestoreError::Damaged`], and for what needs something that this engine lacks.
+    pub(crate) fn still(
+        &self,
+        id: &str,
+        bases: &[BaseTree],
+        programs: &Programs,
+    ) -> Result<(SnapshotRecord, Arc<Still>), RestoreError> {
+        let warm = self.warm.as_ref().and_then(|warm| warm.lock().get(id).cloned());
+        if let Some(still) = warm {
+            return Ok((self.store.record(id).map_err(unrestorable)?, still));
+        }
+        let (record, checkpoint) = self.get(id)?;
+        Ok((record, Arc::new(Still::of(&checkpoint, bases, programs)?)))
     }
 
     /// Returns a checkpoint, and what is known of it.
@@ -110,12 +140,14 @@ impl Snapshots {
     ///
     /// [`RestoreError::NotFound`], [`RestoreError::Damaged`], [`RestoreError::Engine`].
     pub(crate) fn get(&self, id: &str) -> Result<(SnapshotRecord, Checkpoint), RestoreError> {
-        let failed = |error| match error {
-            StoreError::NotFound { id } | StoreError::InvalidId { id } => RestoreError::NotFound { id },
-            StoreError::Damaged { name, source } => RestoreError::Damaged { reason: format!("{name}: {source}") },
-            error => RestoreError::Engine(error.into()),
-        };
-        Ok((self.store.record(id).map_err(failed)?, self.store.get(id).map_err(failed)?))
+        Ok((self.store.record(id).map_err(unrestorable)?, self.store.get(id).map_err(unrestorable)?))
+    }
+
+    /// Has a checkpoint that is no longer stored take no memory.
+    fn cool(&self, id: &str) {
+        if let Some(warm) = &self.warm {
+            warm.lock().remove(id);
+        }
     }
 
     /// Returns what is known of all that is stored for a purpose, oldest first.
@@ -183,11 +215,12 @@ impl Snapshots {
     ///
     /// [`CheckpointError::NotFound`], [`CheckpointError::Store`].
     pub(crate) async fn delete(&self, id: &str) -> Result<(), CheckpointError> {
-        let (store, id) = (self.store.clone(), id.to_owned());
+        let (snapshots, id) = (self.clone(), id.to_owned());
         let delete = move || {
-            store.delete(&id).map_err(failed)?;
+            snapshots.store.delete(&id).map_err(failed)?;
+            snapshots.cool(&id);
             // The snapshot is gone, whatever comes of the space.
-            if let Err(error) = store.collect_garbage() {
+            if let Err(error) = snapshots.store.collect_garbage() {
                 tracing::warn!(%error, "the space of a snapshot could not be freed");
             }
             Ok(())
@@ -205,12 +238,15 @@ impl Snapshots {
 
     /// Forgets the checkpoint of a suspended sandbox, in the background.
     pub(crate) fn forget(&self, id: String) {
-        let store = self.store.clone();
-        let forgotten =
-            self.threads.run(Box::new(move || match store.delete(&id).and_then(|()| store.collect_garbage()) {
+        let snapshots = self.clone();
+        let forgotten = self.threads.run(Box::new(move || {
+            snapshots.cool(&id);
+            let store = &snapshots.store;
+            match store.delete(&id).and_then(|()| store.collect_garbage()) {
                 Ok(_) | Err(StoreError::NotFound { .. }) => {}
                 Err(error) => tracing::warn!(id, %error, "what a suspended sandbox has left could not be removed"),
-            }));
+            }
+        }));
         if let Err(error) = forgotten {
             tracing::warn!(%error, "no thread to remove what a suspended sandbox has left");
         }
@@ -222,6 +258,14 @@ fn check_names(record: &SnapshotRecord) -> Result<(), FormatError> {
     let names = [Some(&record.id), Some(&record.sandbox_id), record.sandbox_name.as_ref(), record.parent.as_ref()];
     let checked = names.into_iter().flatten().try_for_each(|name| validate_name(name));
     checked.map_err(|reason| FormatError::Malformed { part: "the record", reason })
+}
+
+fn unrestorable(error: StoreError) -> RestoreError {
+    match error {
+        StoreError::NotFound { id } | StoreError::InvalidId { id } => RestoreError::NotFound { id },
+        StoreError::Damaged { name, source } => RestoreError::Damaged { reason: format!("{name}: {source}") },
+        error => RestoreError::Engine(error.into()),
+    }
 }
 
 fn failed(error: StoreError) -> CheckpointError {

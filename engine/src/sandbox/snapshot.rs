@@ -84,14 +84,14 @@ pub(crate) async fn rollback(engine: &Arc<Shared>, inner: &Arc<Inner>, id: &str)
 /// # Errors
 ///
 /// For what is not there, is damaged, or doesn't fit.
-pub(crate) async fn read(engine: &Arc<Shared>, id: &str) -> Result<Still, RestoreError> {
+pub(crate) async fn read(engine: &Arc<Shared>, id: &str) -> Result<Arc<Still>, RestoreError> {
     let (shared, id) = (engine.clone(), id.to_owned());
     let read = move || {
-        let (record, checkpoint) = shared.snapshots.get(&id)?;
+        let (record, still) = shared.snapshots.still(&id, &shared.bases(), &shared.runtime.programs)?;
         if record.purpose != Purpose::Snapshot {
             return Err(RestoreError::NotFound { id });
         }
-        Still::of(&checkpoint, &shared.bases(), &shared.runtime.programs)
+        Ok(still)
     };
     offload(&engine.runtime.threads, read).await.map_err(|error| RestoreError::Engine(error.into()))?
 }

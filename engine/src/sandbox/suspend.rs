@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering;
 use futures::channel::oneshot;
 use futures::future::BoxFuture;
 use stillbox_api::{CheckpointError, LifecycleError, LogLevel, RestoreError, SandboxStatus};
-use stillbox_checkpoint::{Checkpoint, Purpose};
+use stillbox_checkpoint::Purpose;
 
 use crate::engine::Shared;
 use crate::offload::offload;
@@ -106,15 +106,10 @@ async fn resume_now(engine: &Arc<Shared>, inner: &Arc<Inner>) -> Result<(), Life
     let read = {
         let (snapshots, checkpoint) = (engine.snapshots.clone(), checkpoint.clone());
         let engine = engine.clone();
-        move || {
-            let (_, checkpoint) = snapshots.get(&checkpoint)?;
-            let still = Still::of(&checkpoint, &engine.bases(), &engine.runtime.programs)?;
-            Ok((checkpoint, still))
-        }
+        move || snapshots.still(&checkpoint, &engine.bases(), &engine.runtime.programs)
     };
     let read = offload(&engine.runtime.threads, read).await.map_err(|error| LifecycleError::Engine(error.into()))?;
-    let (stored, still): (Checkpoint, Still) = read.map_err(LifecycleError::Resume)?;
-    drop(stored);
+    let (_, still) = read.map_err(LifecycleError::Resume)?;
     let failed = |error| LifecycleError::Resume(RestoreError::Engine(error));
     let (live, waiting) = match kept {
         Some(live) => {
