@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use stillbox_benches::job::{self, Job};
-use stillbox_benches::sample::{Side, compare};
+use stillbox_benches::sample::{Side, compare, each};
 use stillbox_benches::still::{self, Load, Resident};
 use stillbox_benches::{async_engine, create, engine, exec, fan_out, files, load, pipes, sandbox};
 
@@ -176,7 +176,7 @@ fn forks(mib: u64, samples: usize) -> Result<()> {
         Side::measured("fork(2), pause", || Ok(native.borrow_mut().fork()?.paused)),
         Side::measured("fork(2), until the child answers", || Ok(native.borrow_mut().fork()?.answered)),
     ];
-    println!("{}", compare(&format!("still: a native process, {mib} MiB resident"), samples, sides)?);
+    println!("{}", each(&format!("still: a native process, {mib} MiB resident"), samples, sides)?);
     match job::no_criu() {
         Some(reason) => println!("still: CRIU: skipped: {reason}\n"),
         None => println!("still: CRIU, {mib} MiB resident: dump, restore: {:?}\n", job::criu(mib)?),
@@ -192,7 +192,7 @@ fn copies(load: Load, samples: usize) -> Result<()> {
         Side::measured("copy, until it answers", || resident.borrow_mut().copy(load)),
     ];
     let title = format!("still: {} MiB resident, {} % written since the last copy", load.mib, load.percent);
-    println!("{}", compare(&title, samples, sides)?);
+    println!("{}", each(&title, samples, sides)?);
     resident.into_inner().terminate()
 }
 
@@ -221,6 +221,6 @@ fn saved(load: Load, samples: usize, place: &str, engine: &stillbox::Engine, dir
     ];
     let title =
         format!("still: {} MiB resident, {} % written since the last checkpoint, kept {place}", load.mib, load.percent);
-    println!("{}", compare(&title, samples, sides)?);
+    println!("{}", each(&title, samples, sides)?);
     resident.into_inner().terminate()
 }

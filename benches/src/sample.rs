@@ -55,6 +55,8 @@ impl Percentiles {
 pub struct Comparison<'a> {
     title: &'a str,
     samples: usize,
+    /// Whether the sides do the same thing.
+    has_ratios: bool,
     sides: Vec<(&'a str, Percentiles)>,
 }
 
@@ -80,7 +82,12 @@ pub fn compare<'a>(title: &'a str, samples: usize, mut sides: Vec<Side<'a>>) -> 
         }
     }
     let sides = sides.iter().zip(taken).map(|(side, taken)| (side.name, Percentiles::of(taken))).collect();
-    Ok(Comparison { title, samples, sides })
+    Ok(Comparison { title, samples, has_ratios: true, sides })
+}
+
+/// Takes samples as [`compare`] does, of sides that do different things: no ratios are shown.
+pub fn each<'a>(title: &'a str, samples: usize, sides: Vec<Side<'a>>) -> Result<Comparison<'a>> {
+    Ok(Comparison { has_ratios: false, ..compare(title, samples, sides)? })
 }
 
 impl fmt::Display for Comparison<'_> {
@@ -90,6 +97,10 @@ impl fmt::Display for Comparison<'_> {
         let width = self.sides.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
         writeln!(f, "  {name:width$}  p50 {:>10}  p99 {:>10}", Shown(ours.p50), Shown(ours.p99))?;
         for (name, theirs) in yardsticks {
+            if !self.has_ratios {
+                writeln!(f, "  {name:width$}  p50 {:>10}  p99 {:>10}", Shown(theirs.p50), Shown(theirs.p99))?;
+                continue;
+            }
             let ratio = |ours: Duration, theirs: Duration| ours.as_secs_f64() / theirs.as_secs_f64();
             writeln!(
                 f,
