@@ -14,7 +14,7 @@ pub(super) fn system_page_bytes() -> usize {
 }
 
 /// How many runs of pages one scan reports.
-pub(super) const RUNS_MAX: usize = 64;
+pub(super) const RUNS_MAX: usize = 256;
 
 /// Calls `found` with each run of written pages in `len` bytes at `base`, as offsets, until `pages_max` pages were found; 0
 /// is any number. Returns how far the scan came; `None` if this system can't tell.

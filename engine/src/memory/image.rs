@@ -36,7 +36,8 @@ fn layer(len: usize, write: impl FnOnce(&File) -> io::Result<()>) -> io::Result<
     // What is mapped must neither change nor lose its pages.
     rustix::fs::fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE | SealFlags::SEAL)?;
     let held = file.metadata()?.blocks() * 512;
-    Ok(Arc::new(Layer { file, held }))
+    let data = data_of(&file, len as u64);
+    Ok(Arc::new(Layer { file, held, data }))
 }
 
 /// Writes a part of a memory, without the zeros beyond the first `based` bytes: those are holes already.
@@ -72,22 +73,19 @@ fn differing(memory: &[u8], base: Option<&Image>) -> Vec<Range<usize>> {
     runs
 }
 
-/// Returns what of a part isn't a hole.
-fn data_of(part: &Part) -> Vec<Range<u64>> {
+/// Returns what of a file isn't a hole, in order. Looking for a hole takes the system as long as there is none.
+fn data_of(file: &File, len: u64) -> Vec<Range<u64>> {
     let mut data = Vec::new();
-    let (mut at, end) = (part.range.start as u64, part.range.end as u64);
-    while at < end {
-        let found = rustix::fs::seek(&part.layer.file, SeekFrom::Data(at));
+    let mut at = 0;
+    while at < len {
+        let found = rustix::fs::seek(file, SeekFrom::Data(at));
         // An error says that there is no more, or that this system can't tell.
         let start = match found {
             Err(rustix::io::Errno::NXIO) => break,
             found => found.unwrap_or(at),
         };
-        if start >= end {
-            break;
-        }
-        at = rustix::fs::seek(&part.layer.file, SeekFrom::Hole(start)).unwrap_or(end).max(start + 1);
-        data.push(start..at.min(end));
+        at = rustix::fs::seek(file, SeekFrom::Hole(start)).unwrap_or(len).max(start + 1);
+        data.push(start..at.min(len));
     }
     data
 }
@@ -235,7 +233,7 @@ impl Image {
 
     /// Returns the parts of the image, in bytes, outside of which there is nothing but zeros. Reading those would take memory.
     pub(crate) fn data(&self) -> Vec<Range<u64>> {
-        self.parts.iter().flat_map(data_of).collect()
+        self.parts.iter().flat_map(Part::data).collect()
     }
 
     /// Returns the files that memories map.

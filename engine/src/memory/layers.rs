@@ -22,6 +22,8 @@ pub(super) struct Layer {
     pub(super) file: File,
     /// How much memory the file takes, in bytes.
     pub(super) held: u64,
+    /// What of it isn't a hole, in order.
+    pub(super) data: Vec<Range<u64>>,
 }
 
 /// A part of an image.
@@ -29,6 +31,17 @@ pub(super) struct Layer {
 pub(super) struct Part {
     pub(super) range: Range<usize>,
     pub(super) layer: Arc<Layer>,
+}
+
+impl Part {
+    /// Returns what of the part isn't a hole.
+    pub(super) fn data(&self) -> impl Iterator<Item = Range<u64>> {
+        let (start, end) = (self.range.start as u64, self.range.end as u64);
+        let data = &self.layer.data;
+        let first = data.partition_point(|data| data.end <= start);
+        let inside = data[first..].iter().take_while(move |data| data.start < end);
+        inside.map(move |data| data.start.max(start)..data.end.min(end))
+    }
 }
 
 /// Returns what of these parts lies in `range`, in order.
@@ -101,7 +114,7 @@ mod tests {
     use super::*;
 
     fn layer(held: u64) -> Arc<Layer> {
-        Arc::new(Layer { file: tempfile::tempfile().unwrap(), held })
+        Arc::new(Layer { file: tempfile::tempfile().unwrap(), held, data: Vec::new() })
     }
 
     fn ranges(parts: &[Part], top: &Arc<Layer>) -> Vec<(Range<usize>, bool)> {
@@ -123,6 +136,16 @@ mod tests {
         for shown in [&[0..30][..], &[5..25, 30..40], &[10..20], &[]] {
             assert_eq!(count(&parts, shown), seen(shown).len());
         }
+    }
+
+    #[test]
+    fn a_part_has_its_share_of_the_data() {
+        let layer = Arc::new(Layer { data: vec![0..4, 10..20, 30..40], ..Arc::into_inner(layer(0)).unwrap() });
+        let data = |range| Part { range, layer: layer.clone() }.data().collect::<Vec<_>>();
+        assert_eq!(data(0..50), layer.data);
+        assert_eq!(data(4..15), [10..15]);
+        assert_eq!(data(15..31), [15..20, 30..31]);
+        assert_eq!(data(20..30), []);
     }
 
     #[test]
