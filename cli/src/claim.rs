@@ -8,16 +8,16 @@
 //! The lock is the operating system's, and goes with its process, however that ends. What a killed command leaves behind
 //! is an unlocked file, which the next one takes over.
 
-use std::fs::{self, DirBuilder, File, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::os::fd::AsRawFd as _;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use stillbox::validate_name;
 
-use crate::home::Home;
+use crate::home::{Home, make_private};
 
 /// How long a command may take to come to where it takes requests, or to its end after the last one.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -42,7 +42,7 @@ impl Running {
     pub(crate) fn open(home: &Home) -> anyhow::Result<Self> {
         let path = home.data.join("running");
         let open = || {
-            DirBuilder::new().recursive(true).mode(0o700).create(&path)?;
+            make_private(&path)?;
             File::open(&path)
         };
         let dir = open().with_context(|| format!("cannot use {}", path.display()))?;

@@ -88,7 +88,7 @@ pub(crate) async fn suspend_named(sandbox: &dyn AsyncSandbox) -> bool {
     match sandbox.suspend().await {
         Ok(()) => true,
         Err(error) => {
-            output::warn(&error.into());
+            output::note(&format!("{:#}", anyhow::Error::from(error)));
             false
         }
     }

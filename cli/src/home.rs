@@ -1,6 +1,9 @@
 //! Where the command keeps its files.
 
-use std::path::PathBuf;
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
@@ -33,6 +36,12 @@ impl Home {
         };
         Ok(Self { data: under("XDG_DATA_HOME", ".local/share")?, cache: under("XDG_CACHE_HOME", ".cache")? })
     }
+}
+
+/// Makes a directory that is this user's alone, if there is none: what sandboxes remember is nobody else's.
+pub(crate) fn make_private(dir: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    fs::set_permissions(dir, fs::Permissions::from_mode(0o700))
 }
 
 fn dir(variable: &str) -> Option<PathBuf> {

@@ -1,9 +1,10 @@
 //! The image of this user's sandboxes: the standard one, with the added guests in it.
 
+use anyhow::Context as _;
 use stillbox::{Command, Engine, Image, SandboxSpec, Sandboxes as _};
 
 use crate::guests::{Manifest, Source, Store, catalog};
-use crate::home::Home;
+use crate::home::{Home, make_private};
 
 /// The name of the image that has only the built-in programs.
 pub const STANDARD: &str = "standard";
@@ -20,7 +21,9 @@ const PROGRAM_DIR: &str = "/usr/local/bin";
 pub fn engine(home: &Home, store: &Store) -> anyhow::Result<Engine> {
     let standard = Image::standard()?;
     let image = with_guests(&standard, store)?;
-    let builder = Engine::builder().cache_dir(&home.cache).snapshot_dir(home.data.join("snapshots"));
+    let snapshots = home.data.join("snapshots");
+    make_private(&snapshots).with_context(|| format!("cannot use {}", snapshots.display()))?;
+    let builder = Engine::builder().cache_dir(&home.cache).snapshot_dir(snapshots);
     Ok(builder.image(STANDARD, standard).default_image(image).build()?)
 }
 

@@ -12,8 +12,9 @@ use crate::claim::Claim;
 use crate::foreground::Outcome;
 use crate::home::Home;
 use crate::output;
-use crate::requests::Server;
+use crate::requests::{Listener, Server};
 use crate::sandbox;
+use crate::signals::Signals;
 
 /// How often it is tried to put a sandbox to rest whose processes are being ended.
 const ATTEMPTS: u32 = 50;
@@ -52,6 +53,7 @@ impl Named {
     pub(crate) async fn make(home: &Home, name: &str, mut spec: SandboxSpec) -> anyhow::Result<Self> {
         let claim = Claim::new(home, name).await?;
         let engine = sandbox::engine_in(home)?;
+        let listener = prepare(&claim)?;
         spec.name = Some(name.to_owned());
         spec.terminate_on_drop = false;
         // It is for this command to say when it wakes up: nothing may, once it rests and we are about to end.
@@ -64,7 +66,7 @@ impl Named {
             }
             error => error.into(),
         })?;
-        let server = Server::start(&claim, home, &engine, &sandbox)?;
+        let server = listener.serve(home, &engine, &sandbox);
         Ok(Self { engine, sandbox, server, claim })
     }
 
@@ -85,11 +87,12 @@ impl Named {
     pub(crate) async fn wake_claimed(home: &Home, claim: Claim) -> anyhow::Result<Self> {
         let engine = sandbox::engine_in(home)?;
         let sandbox = engine.connect(claim.name()).await?;
+        let listener = prepare(&claim)?;
         let progress = output::spinner(format!("waking {} up", claim.name()));
         let resumed = sandbox.resume().await;
         progress.finish_and_clear();
         resumed?;
-        let server = Server::start(&claim, home, &engine, &sandbox)?;
+        let server = listener.serve(home, &engine, &sandbox);
         Ok(Self { engine, sandbox, server, claim })
     }
 
@@ -121,16 +124,23 @@ impl Named {
         self.rest().await?;
         let outcome = outcome?;
         if matches!(outcome, Outcome::Suspended) {
-            eprintln!("stillbox: {name} is suspended; `stillbox resume {name}` goes on with it");
+            output::note(&format!("{name} is suspended; `stillbox resume {name}` goes on with it"));
         }
         Ok(output::outcome_code(&outcome))
     }
 }
 
+/// Does what must not fail once a sandbox is awake, which is nowhere else then.
+fn prepare(claim: &Claim) -> anyhow::Result<Listener> {
+    // From here on, signals don't end this process before it has put the sandbox to rest.
+    Signals::new().context("cannot handle signals")?;
+    Listener::new(claim)
+}
+
 async fn rest(sandbox: &dyn AsyncSandbox) -> anyhow::Result<()> {
     let Err(error) = suspend(sandbox).await else { return Ok(()) };
     // A process that can't be saved would take the files along when this process ends.
-    output::warn(&anyhow::Error::from(error).context("what still runs is ended"));
+    output::note(&format!("what still runs is ended: {:#}", anyhow::Error::from(error)));
     for _ in 0..ATTEMPTS {
         for process in sandbox.list_processes().await? {
             sandbox.kill_process((&process).into()).await?;

@@ -1,5 +1,6 @@
 //! What is printed, and the exit codes.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -24,14 +25,14 @@ const NOT_FOUND: u8 = 127;
 /// The command was suspended with its sandbox, as a shell says it of what SIGTSTP has stopped.
 const SUSPENDED: u8 = 128 + 20;
 
-/// Says what has failed without keeping the rest from being done.
-pub(crate) fn warn(error: &anyhow::Error) {
-    eprintln!("stillbox: {error:#}");
+/// Says something that isn't output. The terminal may be gone, which is no reason not to go on.
+pub(crate) fn note(text: &str) {
+    let _ = writeln!(std::io::stderr(), "stillbox: {text}");
 }
 
 /// Prints an error with its causes, and returns the exit code for it.
 pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
-    eprintln!("stillbox: {error:#}");
+    note(&format!("{error:#}"));
     ExitCode::FAILURE
 }
 

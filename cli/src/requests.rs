@@ -228,20 +228,28 @@ fn receive<T: for<'a> Deserialize<'a>>(stream: &UnixStream) -> anyhow::Result<T>
     Ok(serde_json::from_str(&line)?)
 }
 
+/// Where requests for a sandbox arrive.
+pub(crate) struct Listener(UnixListener);
+
 /// Takes requests for a sandbox that this process has awake.
 pub(crate) struct Server {
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
 
-impl Server {
-    pub(crate) fn start(
-        claim: &Claim,
-        home: &Home,
-        engine: &Engine,
-        sandbox: &Arc<dyn AsyncSandbox>,
-    ) -> anyhow::Result<Self> {
-        let listener = UnixListener::bind(claim.free_socket_path()).context("cannot take requests")?;
+impl Listener {
+    /// Lets requests wait until they are taken.
+    ///
+    /// # Errors
+    ///
+    /// If the system has no socket for it.
+    pub(crate) fn new(claim: &Claim) -> anyhow::Result<Self> {
+        UnixListener::bind(claim.free_socket_path()).map(Self).context("cannot take requests")
+    }
+
+    /// Takes requests from now on.
+    pub(crate) fn serve(self, home: &Home, engine: &Engine, sandbox: &Arc<dyn AsyncSandbox>) -> Server {
+        let listener = self.0;
         let (stop, mut stopped) = oneshot::channel();
         let (home, engine, sandbox) = (home.clone(), engine.clone(), sandbox.clone());
         let task = tokio::spawn(async move {
@@ -265,9 +273,11 @@ impl Server {
             }
             while clients.join_next().await.is_some() {}
         });
-        Ok(Self { stop, task })
+        Server { stop, task }
     }
+}
 
+impl Server {
     /// Takes no more requests, and waits until those that were taken are answered.
     pub(crate) async fn finish(self) {
         let _ = self.stop.send(());

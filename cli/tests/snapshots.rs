@@ -163,6 +163,15 @@ fn a_resumed_process_has_input_and_signals() {
 }
 
 #[test]
+fn what_runs_is_removed_by_force() {
+    let user = User::new();
+    let (_, code) = until(user.command(&["run", "--name", "work", "sh", "-c", COMPUTE]), 1, |_| {
+        user.ok(&["rm", "--force", "work"]);
+    });
+    assert_eq!((code, user.ps()), (Some(137), serde_json::json!([])));
+}
+
+#[test]
 fn a_killed_host_leaves_its_snapshots() {
     let user = User::new();
     let mut id = String::new();

@@ -57,7 +57,7 @@ pub(crate) async fn go_on(named: Named) -> anyhow::Result<ExitCode> {
         Ok(Some(outcome)) => named.leave(Ok(outcome)).await,
         Err(error) => named.leave(Err(error)).await,
         Ok(None) => {
-            eprintln!("stillbox: nothing runs in {}", named.name());
+            output::note(&format!("nothing runs in {}", named.name()));
             named.rest().await?;
             Ok(ExitCode::SUCCESS)
         }
