@@ -1,12 +1,14 @@
 //! Interpreters in mid-computation, stopped and continued at any moment: each time the guest saves its stack and returns,
-//! and goes on by continuations.
+//! and goes on by continuations. And held still at any moment, stored, and brought back by another engine.
 //!
 //! The interpreters are fetched once through npm and kept under `target`, as `stillbox guests add` does it.
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use stillbox::{AsyncSandboxExt as _, Command, Engine, SandboxSpec, Sandboxes as _};
+use stillbox::{
+    AsyncSandbox, AsyncSandboxExt as _, Command, Engine, ProcessStatus, SandboxSpec, Sandboxes as _, SnapshotKind,
+};
 use stillbox_cli::guests::{self, Store};
 use stillbox_cli::home::Home;
 use stillbox_cli::image;
@@ -21,25 +23,37 @@ const TORMENT: Duration = Duration::from_secs(3);
 /// How often one run is interrupted at most: on a busy machine, a program would get nowhere between two interruptions.
 const INTERRUPTIONS_MAX: u32 = 300;
 
+/// How often a program goes on in another engine.
+const MOVES: usize = 10;
+
 /// The signals that stop a process and have it go on.
 const STOP: i32 = 19;
 const CONT: i32 = 18;
 
+/// Returns another engine, which has nothing in common with the first but what is on disk.
+fn other_engine() -> &'static Engine {
+    static ENGINE: OnceLock<Engine> = OnceLock::new();
+    engine();
+    ENGINE.get_or_init(make_engine)
+}
+
 fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
-    ENGINE.get_or_init(|| {
-        let home = Home { cache: output_dir().join("cache"), data: output_dir().join("home") };
-        let store = Store::open(&home).expect("the store of guests can be opened");
-        for name in ["python", "ruby", "quickjs", "sqlite"] {
-            let recipe = guests::catalog::find(name).expect("it is in the catalog");
-            if let Err(error) = guests::add_from_catalog(&store, recipe) {
-                panic!(
-                    "these tests fetch interpreters through npm, which has to be installed and to reach its registry: {error:#}"
-                );
-            }
+    ENGINE.get_or_init(make_engine)
+}
+
+fn make_engine() -> Engine {
+    let home = Home { cache: output_dir().join("cache"), data: output_dir().join("home") };
+    let store = Store::open(&home).expect("the store of guests can be opened");
+    for name in ["python", "ruby", "quickjs", "sqlite"] {
+        let recipe = guests::catalog::find(name).expect("it is in the catalog");
+        if let Err(error) = guests::add_from_catalog(&store, recipe) {
+            panic!(
+                "these tests fetch interpreters through npm, which has to be installed and to reach its registry: {error:#}"
+            );
         }
-        image::engine(&home, &store).expect("the engine starts")
-    })
+    }
+    image::engine(&home, &store).expect("the engine starts")
 }
 
 /// Runs a command undisturbed, and then interrupted, which must come to the same.
@@ -86,10 +100,36 @@ fn check(file: &str, content: &str, command: impl Fn() -> Command, expected: &st
         }
         println!("{runs} runs were interrupted {interruptions} times in {:?}", begun.elapsed());
         assert!(interruptions > 10 * runs, "{interruptions} interruptions in {runs} runs");
+        moved(&*sandbox, &command(), expected).await;
     });
     // What a suspended program went on by was kept.
     let kept = output_dir().join("cache/continuations");
     assert!(kept.read_dir().is_ok_and(|versions| versions.count() > 0), "nothing was suspended");
+}
+
+/// Runs a command which is stored at any moment, and gone on with by one engine and another in turn.
+async fn moved(sandbox: &dyn AsyncSandbox, command: &Command, expected: &str) {
+    let mut random = Random(u64::from(std::process::id()) | 1);
+    let engines = [engine(), other_engine()];
+    let mut here = sandbox.copy(1).await.unwrap().remove(0);
+    let process = here.start_process(command.clone()).await.unwrap();
+    let mut moves = 0;
+    for hop in 1..=MOVES {
+        tokio::time::sleep(Duration::from_micros(500 + random.below(100_000))).await;
+        let snapshot = here.checkpoint(SnapshotKind::Memory).await.unwrap();
+        here.terminate().await.unwrap();
+        let spec = SandboxSpec::default().snapshot_id(&snapshot.id);
+        here = engines[hop % 2].create(spec).await.unwrap();
+        engines[0].delete_snapshot(&snapshot.id).await.unwrap();
+        let runs = here.get_process((&process).into()).await.unwrap().status == ProcessStatus::Running;
+        moves += usize::from(runs);
+    }
+    let ended = here.wait_process((&process).into()).await.unwrap();
+    let output = here.get_output((&process).into()).await.unwrap().lines.join("\n") + "\n";
+    assert_eq!((ended.status, output.as_str()), (ProcessStatus::Exited(0), expected), "after {moves} moves");
+    println!("moved {moves} times while it ran");
+    assert!(moves > 0);
+    here.terminate().await.unwrap();
 }
 
 /// Numbers that look like chance.
