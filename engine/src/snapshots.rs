@@ -22,13 +22,16 @@ use crate::registry::random_id;
 use crate::sandbox::state::Inner;
 use crate::sandbox::still::Still;
 
+/// Sandboxes as they were held still, by the ids of their checkpoints.
+type Warm = HashMap<String, Arc<Still>>;
+
 /// Where an engine keeps checkpoints. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Snapshots {
     store: Arc<dyn CheckpointStore>,
     /// The sandboxes of a store in memory as they were held still: going on from one copies none of its memory, which the
     /// store's contents share.
-    warm: Option<Arc<Mutex<HashMap<String, Arc<Still>>>>>,
+    warm: Option<Arc<Mutex<Warm>>>,
     threads: Threads,
     /// Whether what is stored outlives this process, and may be another's.
     pub(crate) is_durable: bool,

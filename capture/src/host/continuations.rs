@@ -109,7 +109,7 @@ fn made(sites: &[Site], source: &(impl ContinuationSource + Sync)) -> Result<Vec
     thread::scope(|scope| {
         // This thread works as well, and alone if there can't be others.
         let others = 1..processors.min(sites.len());
-        let others = others.map_while(|_| thread::Builder::new().spawn_scoped(scope, &work).ok()).collect::<Vec<_>>();
+        let others = others.map_while(|_| thread::Builder::new().spawn_scoped(scope, work).ok()).collect::<Vec<_>>();
         let mut modules = work()?;
         for other in others {
             modules.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);

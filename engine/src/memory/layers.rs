@@ -110,6 +110,7 @@ fn count(parts: &[Part], shown: &[Range<usize>]) -> usize {
 }
 
 #[cfg(test)]
+#[expect(clippy::single_range_in_vec_init, reason = "these are lists of ranges, some of which have one")]
 mod tests {
     use super::*;
 

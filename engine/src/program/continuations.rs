@@ -36,13 +36,16 @@ const DISK_BYTES_MAX: u64 = 1 << 30;
 /// How many are compiled at the same time. Each takes one processor, and for a large function some tens of megabytes.
 const COMPILERS_MAX: usize = 4;
 
+/// A continuation, once it is compiled.
+type Held = Mutex<Option<Module>>;
+
 /// The compiled continuations of all programs of an engine.
 pub(super) struct Store {
     engine: Engine,
     /// What compiles quickly, and what compiles well: on the thread that asks, because a continuation is but one function.
     compilers: [OnceLock<Engine>; 2],
     disk: Option<Disk>,
-    held: Mutex<Recent<(Digest, Site), Mutex<Option<Module>>>>,
+    held: Mutex<Recent<(Digest, Site), Held>>,
     /// The time by which uses are ordered: how often something was asked for.
     now: AtomicU64,
     gate: Gate,

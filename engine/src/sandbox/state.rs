@@ -45,6 +45,9 @@ impl Deref for InUse {
     }
 }
 
+/// What a sandbox leaves that ends: what ran, or what it would have gone on from.
+type Left = (Option<Arc<Live>>, Option<Rest>);
+
 struct State {
     status: SandboxStatus,
     name: Option<String>,
@@ -272,7 +275,7 @@ impl Inner {
     }
 
     /// Goes over into the last state, and returns the name and what was running; `None` if it is there already.
-    fn end(&self, reason: TerminationReason) -> Option<(Option<String>, (Option<Arc<Live>>, Option<Rest>))> {
+    fn end(&self, reason: TerminationReason) -> Option<(Option<String>, Left)> {
         let mut state = self.state.lock();
         if state.status == SandboxStatus::Terminated {
             return None;

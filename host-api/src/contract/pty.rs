@@ -123,7 +123,9 @@ pub(super) async fn slow_watcher_slows_nothing(sandbox: &dyn AsyncSandbox) {
     assert_eq!(pty.wait().await.unwrap(), 0);
     let shown = to_the_end(output).await;
     let limit = sandbox.info().await.unwrap().limits.terminal_bytes as usize;
-    assert!(shown.len() <= limit && shown.len() > limit / 2, "{}", shown.len());
+    // What was still on its way to the screen when the program ended may come behind what was read first.
+    let late = 64 << 10;
+    assert!(shown.len() <= limit + late && shown.len() > limit / 2, "{}", shown.len());
     // What is left begins with a whole line, and nothing is missing behind that.
     let first: usize = shown.lines().next().unwrap().parse().unwrap();
     let expected: Vec<_> = (first..=last).map(|number| number.to_string()).collect();

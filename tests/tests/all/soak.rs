@@ -14,7 +14,7 @@ const SANDBOXES: u32 = 2_000;
 const AT_ONCE: usize = 48;
 
 /// How many go before, so that what is kept for the next is there: threads, memory for instances, records.
-const BEFORE: u32 = 400;
+const BEFORE: u32 = 1_000;
 
 /// How long one call may take, of a machine that does all of this at once.
 const CALL: Duration = Duration::from_secs(60);

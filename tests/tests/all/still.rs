@@ -188,7 +188,7 @@ fn a_snapshot_outlives_its_sandbox_and_can_be_gone_on_with_often() {
         let process = sandbox.start_process(Command::shell(COMPUTE)).await.unwrap();
         a_moment(60).await;
         let snapshot = sandbox.checkpoint(SnapshotKind::Memory).await.unwrap();
-        assert_eq!(sandbox.list_snapshots().await.unwrap(), [snapshot.clone()]);
+        assert_eq!(sandbox.list_snapshots().await.unwrap(), std::slice::from_ref(&snapshot));
         sandbox.terminate().await.unwrap();
         for _ in 0..3 {
             let again = engine().create(SandboxSpec::default().snapshot_id(&snapshot.id)).await.unwrap();
