@@ -412,7 +412,7 @@ impl Shared {
     /// Ends all sandboxes but those that rest where others find them.
     fn terminate_all(&self) {
         for inner in self.registry.list() {
-            if self.snapshots.is_durable && inner.status() == SandboxStatus::Suspended {
+            if self.snapshots.is_durable && inner.leave_to_others() {
                 continue;
             }
             inner.terminate(TerminationReason::EngineShutdown);

@@ -93,10 +93,27 @@ pub(crate) enum LoadProcessError {
     State(&'static str),
 }
 
-/// A process that is in the table, and that goes on when it is launched.
+/// A process that is in the table, and that goes on when it is launched. One that isn't is as it was before: it rests, or is
+/// no more.
 pub(crate) struct Waiting {
     process: Arc<Process>,
-    beginning: Beginning,
+    /// There until it is launched.
+    beginning: Option<Beginning>,
+    /// Whether it rested here before.
+    has_rested: bool,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if self.beginning.is_none() {
+            return;
+        }
+        if self.has_rested {
+            self.process.table.runtime.counters.process_left();
+        } else {
+            self.process.finish(Exit::Signal(Signal::KILL));
+        }
+    }
 }
 
 impl Waiting {
@@ -105,8 +122,9 @@ impl Waiting {
     /// # Errors
     ///
     /// [`Errno::Again`] if the system has no more threads.
-    pub(crate) fn launch(self) -> Result<(), Errno> {
-        run::launch(self.process, self.beginning)
+    pub(crate) fn launch(mut self) -> Result<(), Errno> {
+        let Some(beginning) = self.beginning.take() else { return Ok(()) };
+        run::launch(self.process.clone(), beginning).inspect_err(|_| self.process.finish(Exit::Signal(Signal::KILL)))
     }
 }
 
@@ -134,7 +152,16 @@ impl Process {
         }
         time_limits::watch(self, state.wall_time_left_ns.map(Duration::from_nanos));
         let invocation = Arc::new(Invocation { program, command: self.command.lock().clone() });
-        Ok(Waiting { process: self.clone(), beginning: Beginning::Still(invocation, Box::new(guest)) })
+        let beginning = Some(Beginning::Still(invocation, Box::new(guest)));
+        Ok(Waiting { process: self.clone(), beginning, has_rested: true })
+    }
+
+    /// Ends a process that has left its instance.
+    pub(crate) fn end_at_rest(&self) {
+        // Counted as live once more, as what ends was.
+        let counted = self.table.runtime.counters.admit_process(u64::MAX);
+        debug_assert!(counted, "there is no limit");
+        self.finish(Exit::Signal(Signal::KILL));
     }
 }
 
@@ -169,7 +196,8 @@ impl Table {
         }
         time_limits::watch(&process, state.wall_time_left_ns.map(Duration::from_nanos));
         let invocation = Arc::new(Invocation { program, command });
-        Ok(Waiting { process, beginning: Beginning::Still(invocation, Box::new(guest)) })
+        let beginning = Some(Beginning::Still(invocation, Box::new(guest)));
+        Ok(Waiting { process, beginning, has_rested: false })
     }
 
     /// Returns a process that has ended. It is only entered if its parent can wait for it.

@@ -14,7 +14,7 @@ use crate::engine::Shared;
 use crate::metrics::count;
 use crate::sandbox::Live;
 use crate::sandbox::idle::Busy;
-use crate::sandbox::suspend::Rest;
+use crate::sandbox::suspend::{Kept, Rest};
 
 /// One sandbox, from its making until it is forgotten.
 pub(crate) struct Inner {
@@ -123,6 +123,18 @@ impl Inner {
         let state = self.state.lock();
         let rest = state.rest.as_ref().ok_or_else(|| self.wrong_status(state.status))?;
         Ok((rest.checkpoint.clone(), rest.kept.as_ref().map(|kept| kept.live.clone())))
+    }
+
+    /// Keeps nothing of a suspended sandbox in memory: another engine goes on with it. Returns whether it is suspended.
+    pub(crate) fn leave_to_others(&self) -> bool {
+        let kept = match &mut self.state.lock().rest {
+            Some(rest) => rest.kept.take(),
+            None => return false,
+        };
+        if let Some(kept) = kept {
+            kept.live.end_at_rest();
+        }
+        true
     }
 
     /// Has a suspended sandbox run again.
@@ -264,7 +276,10 @@ impl Inner {
             if let Some(engine) = self.engine.upgrade() {
                 engine.snapshots.forget(checkpoint);
             }
-            live = live.or(kept.map(|kept| kept.live));
+            if let Some(Kept { live: rested, .. }) = kept {
+                rested.end_at_rest();
+                live = Some(rested);
+            }
         }
         if let Some(live) = live {
             count(&live.table.runtime.counters.sandboxes_terminated);

@@ -90,9 +90,11 @@ async fn suspend_now(engine: &Shared, inner: &Arc<Inner>) -> Result<(), Lifecycl
     live.stop_timers();
     held.leave().await;
     live.log.event(LogLevel::Info, "suspended");
-    let rest = Rest { checkpoint: checkpoint.clone(), kept: Some(Kept { live, _held: held }) };
+    let rest = Rest { checkpoint: checkpoint.clone(), kept: Some(Kept { live: live.clone(), _held: held }) };
     if moment.rest(rest).is_err() {
+        // It was terminated meanwhile.
         engine.snapshots.forget(checkpoint);
+        live.end_at_rest();
     }
     Ok(())
 }
@@ -165,6 +167,14 @@ impl Live {
             }
         }
         Ok(waiting)
+    }
+
+    /// Ends what rests: nobody runs who could.
+    pub(super) fn end_at_rest(&self) {
+        self.close();
+        for process in self.table.list().into_iter().filter(|process| process.exit().is_none()) {
+            process.end_at_rest();
+        }
     }
 
     /// Returns whether the sandbox is suspended.

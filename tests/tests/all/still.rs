@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use stillbox::{
-    AsyncSandbox, AsyncSandboxExt as _, BindOutcome, Command, Engine, FileError, InputMode, LifecycleError,
+    AsyncSandbox, AsyncSandboxExt as _, BindOutcome, Command, Engine, FileError, InputMode, LifecycleError, Metrics,
     ProcessInfo, ProcessStatus, RestartPolicy, SandboxSpec, SandboxStatus, SandboxUpdate, Sandboxes as _, SnapshotKind,
 };
 use stillbox_tests::{engine, test};
@@ -378,6 +378,47 @@ fn what_ends_while_it_is_suspended_leaves_nothing() {
         // The name is free.
         let again = engine().create(SandboxSpec::named("ends")).await.unwrap();
         again.terminate().await.unwrap();
+    });
+}
+
+#[test]
+fn nothing_is_held_of_what_rested_or_stood_still() {
+    test(async {
+        let cache = stillbox_tests::output_dir().join("cache");
+        let engine = Engine::builder().cache_dir(cache).build().unwrap();
+        let script = "sleep 1000 | cat & while :; do :; done";
+        for round in 0..20 {
+            let sandbox = engine.create(SandboxSpec::named("one")).await.unwrap();
+            let process = sandbox.start_process(Command::shell(script)).await.unwrap();
+            a_moment(10).await;
+            let copy = sandbox.copy(1).await.unwrap().remove(0);
+            sandbox.suspend().await.unwrap();
+            if round % 2 == 0 {
+                sandbox.resume().await.unwrap();
+                sandbox.kill_process((&process).into()).await.unwrap();
+            }
+            sandbox.terminate().await.unwrap();
+            copy.terminate().await.unwrap();
+        }
+        for _ in 0..500 {
+            a_moment(10).await;
+            if engine.metrics().processes_live + engine.metrics().threads_busy == 0 {
+                break;
+            }
+        }
+        let metrics = engine.metrics();
+        let left = Metrics {
+            sandboxes_live: 0,
+            processes_live: 0,
+            memory_bytes: 0,
+            file_bytes: 0,
+            captured_bytes: 0,
+            pipe_bytes: 0,
+            kernel_bytes: 0,
+            threads_busy: 0,
+            ..metrics
+        };
+        assert_eq!(metrics, left);
     });
 }
 
