@@ -115,7 +115,7 @@ async fn moved(sandbox: &dyn AsyncSandbox, command: &Command, expected: &str) {
     let process = here.start_process(command.clone()).await.unwrap();
     let mut moves = 0;
     for hop in 1..=MOVES {
-        tokio::time::sleep(Duration::from_micros(500 + random.below(100_000))).await;
+        tokio::time::sleep(Duration::from_micros(500 + random.below(30_000))).await;
         let snapshot = here.checkpoint(SnapshotKind::Memory).await.unwrap();
         here.terminate().await.unwrap();
         let spec = SandboxSpec::default().snapshot_id(&snapshot.id);

@@ -245,14 +245,15 @@ fn a_run_in_progress_is_suspended_and_goes_on() {
         let sandbox = engine().create(SandboxSpec::named("rests-in-a-run")).await.unwrap();
         let run = tokio::spawn({
             let sandbox = sandbox.clone();
-            async move { sandbox.run(Command::shell(COMPUTE)).await.unwrap() }
+            async move { sandbox.run(Command::shell("while [ ! -e go ]; do :; done; echo gone")).await.unwrap() }
         });
         a_moment(60).await;
         sandbox.suspend().await.unwrap();
         a_moment(50).await;
         assert!(!run.is_finished());
         sandbox.resume().await.unwrap();
-        assert_eq!(run.await.unwrap().stdout, COMPUTED);
+        sandbox.write("go", "").await.unwrap();
+        assert_eq!(run.await.unwrap().stdout, "gone");
         sandbox.terminate().await.unwrap();
     });
 }
@@ -343,7 +344,7 @@ fn an_idle_sandbox_with_a_name_is_suspended_and_one_without_ends() {
         }
         let (found, outcome) = engine().get_or_create("idles", SandboxSpec::default()).await.unwrap();
         assert_eq!((found.id(), outcome), (named.id(), BindOutcome::Attached));
-        assert!(found.status().await.unwrap().is_usable());
+        assert_eq!(found.read_to_string("file").await.unwrap(), "kept");
         named.terminate().await.unwrap();
     });
 }
@@ -435,11 +436,11 @@ fn a_sandbox_without_a_name_cannot_be_suspended() {
 fn time_stands_still_while_a_sandbox_is_suspended() {
     test(async {
         let sandbox = engine().create(SandboxSpec::named("keeps-time")).await.unwrap();
-        let command = Command::shell("sleep 0.4; echo slept").timeout(Duration::from_millis(1500));
+        let command = Command::shell("sleep 0.4; echo slept").timeout(Duration::from_millis(4000));
         let process = sandbox.start_process(command).await.unwrap();
         a_moment(50).await;
         sandbox.suspend().await.unwrap();
-        a_moment(2000).await;
+        a_moment(4500).await;
         sandbox.resume().await.unwrap();
         assert_eq!(output_of(&*sandbox, &process).await, "slept");
         sandbox.terminate().await.unwrap();
