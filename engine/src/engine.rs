@@ -333,7 +333,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Returns the images that a snapshot may be of, those whose identity is known already.
+    /// Returns the images that a snapshot may be of. Hashes those that were not asked for before.
     pub(crate) fn bases(&self) -> Vec<BaseTree> {
         self.images.values().chain([&self.default_image]).map(|image| image.base.identified().clone()).collect()
     }

@@ -126,7 +126,7 @@ impl Snapshots {
     pub(crate) fn still(
         &self,
         id: &str,
-        bases: &[BaseTree],
+        bases: impl FnOnce() -> Vec<BaseTree>,
         programs: &Programs,
     ) -> Result<(SnapshotRecord, Arc<Still>), RestoreError> {
         let warm = self.warm.as_ref().and_then(|warm| warm.lock().get(id).cloned());
@@ -134,7 +134,7 @@ impl Snapshots {
             return Ok((self.store.record(id).map_err(unrestorable)?, still));
         }
         let (record, checkpoint) = self.get(id)?;
-        Ok((record, Arc::new(Still::of(&checkpoint, bases, programs)?)))
+        Ok((record, Arc::new(Still::of(&checkpoint, &bases(), programs)?)))
     }
 
     /// Returns a checkpoint, and what is known of it.

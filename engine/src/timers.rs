@@ -7,6 +7,11 @@ use std::time::{Duration, Instant};
 use futures::channel::oneshot;
 use parking_lot::{Condvar, Mutex};
 
+/// Returns a time in nanoseconds, as a checkpoint has it. What doesn't fit is far enough away.
+pub(crate) fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
 type Action = Box<dyn FnOnce() + Send>;
 
 /// When an action is due, and a number that tells it from others of the same moment.

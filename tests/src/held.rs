@@ -1,6 +1,8 @@
-//! What this process of the host holds.
+//! What this process of the host holds, and an engine in it.
 
 use std::fs;
+
+use stillbox::Metrics;
 
 /// What this process holds at one moment.
 #[derive(Clone, Copy, Debug)]
@@ -26,4 +28,25 @@ impl Held {
         let resident_kib = resident.trim().trim_end_matches(" kB").parse().expect("it is a number");
         Self { fds: entries("/proc/self/fd"), threads: entries("/proc/self/task"), resident_kib }
     }
+}
+
+/// Checks that an engine holds nothing of sandboxes any more.
+///
+/// # Panics
+///
+/// If it does.
+#[track_caller]
+pub fn assert_nothing_held(metrics: &Metrics) {
+    let left = Metrics {
+        sandboxes_live: 0,
+        processes_live: 0,
+        memory_bytes: 0,
+        file_bytes: 0,
+        captured_bytes: 0,
+        pipe_bytes: 0,
+        kernel_bytes: 0,
+        threads_busy: 0,
+        ..*metrics
+    };
+    assert_eq!(*metrics, left);
 }

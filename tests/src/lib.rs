@@ -18,5 +18,5 @@ pub mod tree;
 
 pub use alone::alone;
 pub use engine::{PROBES, engine, output_dir, test, test_within};
-pub use held::Held;
+pub use held::{Held, assert_nothing_held};
 pub use sandbox::{Fresh, sandbox, sandbox_of, stdout};

@@ -31,6 +31,9 @@ use pool::{Mapped, Pool, Slot};
 /// The address space that every memory of a guest gets, in bytes, before its guard.
 pub(crate) const RESERVATION_BYTES: u64 = 4 << 30;
 
+/// What an instance's memories begin with, in the order of the module's memories. Clones share it.
+pub(crate) type Images = Arc<[Option<Arc<Image>>]>;
+
 thread_local! {
     /// The images of the memories that this thread is about to make, the first one last.
     static NEXT: RefCell<Vec<Option<Arc<Image>>>> = const { RefCell::new(Vec::new()) };

@@ -268,7 +268,7 @@ pub(super) fn save(
         shown.push(Some(image.clone()));
         memories.push(MemoryStill { bytes: len as u64, image });
     }
-    store.data_mut().images = shown;
+    store.data_mut().images = shown.into();
     let blocked_for = process.standing.blocked_for();
     Ok(Box::new(GuestStill { program, stack, state, memories, signal_handler, blocked_for }))
 }

@@ -24,6 +24,7 @@ use crate::process::time_limits::{self, TimeLimits};
 use crate::process::{CpuTime, Exit, Process, Session, Signal, Signals, Table};
 use crate::program::resolve::charge;
 use crate::program::{CommandLine, Invocation, Program};
+use crate::timers::nanos;
 use crate::wasi::fd_table::persist::{Opened, ReopenError, Reopened};
 use crate::wasi::files::Cwd;
 
@@ -35,7 +36,6 @@ impl Process {
     /// For what it has open that can't be opened again.
     pub(crate) fn save(&self, guest: Option<&GuestStill>, opened: &mut Opened) -> Result<ProcessState, NotSavable> {
         let command = self.command.lock().clone();
-        let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         let life = match (self.exit(), guest) {
             (None, Some(guest)) => LifeState::Running(Box::new(self.save_running(guest, opened)?)),
             (exit, _) => LifeState::Zombie(exit.unwrap_or(Exit::Signal(Signal::KILL)).into()),
@@ -61,7 +61,6 @@ impl Process {
 
     fn save_running(&self, guest: &GuestStill, opened: &mut Opened) -> Result<RunningState, NotSavable> {
         let fds = self.fds.lock().clone();
-        let blocked = guest.blocked_for.map(|left| u64::try_from(left.as_nanos()).unwrap_or(u64::MAX));
         Ok(RunningState {
             program: ProgramState { digest: guest.program.digest, module: Vec::new() },
             cwd: self.cwd.lock().dir().save(),
@@ -69,7 +68,7 @@ impl Process {
             descriptors: opened.descriptors(&fds)?,
             signals: self.signals.save(&guest.signal_handler),
             activations: vec![save_stack(&guest.stack)],
-            blocked_for_ns: blocked,
+            blocked_for_ns: guest.blocked_for.map(nanos),
             memories: guest
                 .memories
                 .iter()

@@ -24,7 +24,7 @@ use stillbox_kernel::wait::thread_waker;
 use wasmtime::{AsContextMut, Memory, ResourceLimiter, Store, StoreContextMut, TypedFunc, WasmParams};
 
 use crate::config::TABLE_ELEMENTS_MAX;
-use crate::memory::Image;
+use crate::memory::Images;
 use crate::metrics::KillReason;
 use crate::process::hold::{self, GuestStill};
 use crate::process::{Departure, Exit, Interruptible, Process, Signal, exit};
@@ -43,7 +43,7 @@ pub(crate) struct Guest {
     /// The name of the exported signal handler.
     pub(crate) signal_handler: String,
     /// What its memories held at first.
-    pub(super) images: Vec<Option<Arc<Image>>>,
+    pub(super) images: Images,
     /// The instance, once it is there.
     captured: Option<Captured>,
     /// Whether its main function runs, which is the one that can be gone on with elsewhere.
@@ -58,7 +58,7 @@ pub(crate) struct Guest {
 }
 
 impl Guest {
-    fn new(process: &Arc<Process>, invocation: &Arc<Invocation>, images: Vec<Option<Arc<Image>>>) -> Self {
+    fn new(process: &Arc<Process>, invocation: &Arc<Invocation>, images: Images) -> Self {
         Self {
             process: process.clone(),
             invocation: invocation.clone(),

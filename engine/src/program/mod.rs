@@ -26,7 +26,7 @@ use stillbox_kernel::Errno;
 use stillbox_kernel::chunk::{ChunkId, ChunkRef, ChunkWriter};
 use wasmtime::{Engine, Instance, InstancePre, Linker, Module, Store};
 
-use crate::memory::{self, Image};
+use crate::memory::{self, Image, Images};
 use crate::metrics::{Counters, count};
 use crate::process::Guest;
 use crate::wasi;
@@ -44,7 +44,7 @@ pub(crate) const CONTROL_BYTES: usize = stillbox_capture::CONTROL_PAGES as usize
 pub(crate) struct Program {
     instance_pre: InstancePre<Guest>,
     /// What its memories hold at first.
-    pub(crate) images: Vec<Option<Arc<Image>>>,
+    pub(crate) images: Images,
     /// Where the parts of its state are.
     pub(crate) exports: Arc<Exports>,
     /// The hash of its file, by which a checkpoint names it.
@@ -84,9 +84,7 @@ impl Program {
     pub(crate) fn capture(&self) -> Result<&Continuations, NotCapturable> {
         if self.exports.is_capturable() { Ok(&self.continuations) } else { Err(self.continuations.why_not()) }
     }
-}
 
-impl Program {
     /// Saves the program's file.
     pub(crate) fn save(&self, chunks: &mut dyn ChunkWriter) -> Vec<ChunkRef> {
         let parts = self.chunks.get_or_init(|| {
@@ -305,6 +303,7 @@ impl Programs {
             ahead.compile(&continuations);
         }
         let (source, chunks) = (bytes.clone(), OnceLock::new());
+        let images = images.into();
         Ok(Program { instance_pre, images, exports, digest: *digest, source, chunks, continuations })
     }
 

@@ -87,7 +87,7 @@ pub(crate) async fn rollback(engine: &Arc<Shared>, inner: &Arc<Inner>, id: &str)
 pub(crate) async fn read(engine: &Arc<Shared>, id: &str) -> Result<Arc<Still>, RestoreError> {
     let (shared, id) = (engine.clone(), id.to_owned());
     let read = move || {
-        let (record, still) = shared.snapshots.still(&id, &shared.bases(), &shared.runtime.programs)?;
+        let (record, still) = shared.snapshots.still(&id, || shared.bases(), &shared.runtime.programs)?;
         if record.purpose != Purpose::Snapshot {
             return Err(RestoreError::NotFound { id });
         }

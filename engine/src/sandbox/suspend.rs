@@ -108,7 +108,7 @@ async fn resume_now(engine: &Arc<Shared>, inner: &Arc<Inner>) -> Result<(), Life
     let read = {
         let (snapshots, checkpoint) = (engine.snapshots.clone(), checkpoint.clone());
         let engine = engine.clone();
-        move || snapshots.still(&checkpoint, &engine.bases(), &engine.runtime.programs)
+        move || snapshots.still(&checkpoint, || engine.bases(), &engine.runtime.programs)
     };
     let read = offload(&engine.runtime.threads, read).await.map_err(|error| LifecycleError::Engine(error.into()))?;
     let (_, still) = read.map_err(LifecycleError::Resume)?;

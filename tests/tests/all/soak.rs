@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use stillbox::{
-    AsyncSandbox, Command, InputMode, Metrics, ProcessInfo, ProcessStatus, SandboxSpec, SandboxStatus, Sandboxes as _,
+    AsyncSandbox, Command, InputMode, ProcessInfo, ProcessStatus, SandboxSpec, SandboxStatus, Sandboxes as _,
 };
-use stillbox_tests::{Held, alone, engine, test_within};
+use stillbox_tests::{Held, alone, assert_nothing_held, engine, test_within};
 use tokio::sync::Semaphore;
 
 /// How many sandboxes live one after another, and how many at once.
@@ -52,18 +52,7 @@ fn alone_two_thousand_sandboxes() {
         let grown_kib = after.resident_kib.saturating_sub(before.resident_kib);
         assert!(grown_kib < 24 << 10, "memory: {before:?}, then {after:?}");
         let metrics = engine().metrics();
-        let left = Metrics {
-            sandboxes_live: 0,
-            processes_live: 0,
-            memory_bytes: 0,
-            file_bytes: 0,
-            captured_bytes: 0,
-            pipe_bytes: 0,
-            kernel_bytes: 0,
-            threads_busy: 0,
-            ..metrics
-        };
-        assert_eq!(metrics, left);
+        assert_nothing_held(&metrics);
         assert_eq!(metrics.sandboxes_created, u64::from(BEFORE + SANDBOXES));
         assert_eq!(metrics.processes_started, metrics.processes_exited + metrics.processes_signaled);
         let listed = engine().list().await.unwrap();

@@ -2,10 +2,10 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use stillbox::{
-    AsyncSandbox, AsyncSandboxExt as _, BindOutcome, Command, Engine, FileError, InputMode, LifecycleError, Metrics,
+    AsyncSandbox, AsyncSandboxExt as _, BindOutcome, Command, Engine, FileError, InputMode, LifecycleError,
     ProcessInfo, ProcessStatus, RestartPolicy, SandboxSpec, SandboxStatus, SandboxUpdate, Sandboxes as _, SnapshotKind,
 };
-use stillbox_tests::{engine, test};
+use stillbox_tests::{assert_nothing_held, engine, test};
 
 /// Computes for a while, calls functions and starts programs meanwhile, and says at the end what all of it depends on.
 const COMPUTE: &str = r#"
@@ -408,18 +408,7 @@ fn nothing_is_held_of_what_rested_or_stood_still() {
             }
         }
         let metrics = engine.metrics();
-        let left = Metrics {
-            sandboxes_live: 0,
-            processes_live: 0,
-            memory_bytes: 0,
-            file_bytes: 0,
-            captured_bytes: 0,
-            pipe_bytes: 0,
-            kernel_bytes: 0,
-            threads_busy: 0,
-            ..metrics
-        };
-        assert_eq!(metrics, left);
+        assert_nothing_held(&metrics);
     });
 }
 

@@ -13,12 +13,12 @@ use crate::process::persist::LoadProcessError;
 use crate::process::{Exit, INIT, Session};
 use crate::sandbox::Live;
 use crate::sandbox::managed::Managed;
+use crate::timers::nanos;
 use crate::wasi::fd_table::persist::{Opened, Reopened};
 
 impl Job {
     /// Saves the job, whose terminal the host addresses by `terminal_id`.
     pub(crate) fn save(&self, opened: &mut Opened, terminal_id: Option<&str>) -> JobState {
-        let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         JobState {
             pid: self.pid(),
             name: self.name.clone(),

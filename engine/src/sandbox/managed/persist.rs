@@ -11,10 +11,7 @@ use crate::process::output::Output;
 use crate::sandbox::idle::Busy;
 use crate::sandbox::job::End;
 use crate::sandbox::job::persist::{load_end, save_end};
-
-fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
-}
+use crate::timers::nanos;
 
 impl Managed {
     /// Saves what its supervisor goes by.
