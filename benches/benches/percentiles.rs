@@ -5,7 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use stillbox_benches::captured::{Programs, Ready, WORKS};
 use stillbox_benches::job::{self, Job};
+use stillbox_benches::plain::Build;
 use stillbox_benches::sample::{Side, compare, each};
 use stillbox_benches::still::{self, Load, Resident};
 use stillbox_benches::{async_engine, create, engine, exec, fan_out, files, load, pipes, sandbox};
@@ -29,6 +31,9 @@ const MADE: usize = 10_000;
 /// How many rounds make one sample of what is too short to be timed alone.
 const ROUNDS: u64 = 100;
 
+/// How many samples are taken of what computes for the better part of a second.
+const LONG: usize = 10;
+
 /// What goes through the pipes, in bytes.
 const PIPED: u64 = 32 << 20;
 
@@ -48,6 +53,7 @@ fn main() -> Result<()> {
         ("fan_out", bursts),
         ("pipes", bytes),
         ("files", rounds),
+        ("captured", captured),
         ("still", stills),
     ] {
         if wanted.as_deref().is_none_or(|wanted| name.contains(wanted)) {
@@ -152,6 +158,21 @@ fn rounds() -> Result<()> {
     ];
     let title = format!("files: create, write 4 KiB, open, read, remove; means of {ROUNDS} rounds");
     println!("{}", compare(&title, MANY / 4, sides)?);
+    Ok(())
+}
+
+fn captured() -> Result<()> {
+    let programs = Programs::new()?;
+    for work in WORKS {
+        let ready = Ready::new(&programs, work)?;
+        let sides = vec![
+            Side::measured("can be held still", || ready.plain(Build::Captured)),
+            Side::measured("plain wasmtime", || ready.plain(Build::Plain)),
+            Side::measured("with epochs", || ready.plain(Build::Epochs)),
+            Side::measured("in a sandbox, with its start", || ready.sandboxed()),
+        ];
+        println!("{}", compare(&format!("captured: {}", work.label), LONG, sides)?);
+    }
     Ok(())
 }
 

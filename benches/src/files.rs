@@ -7,22 +7,16 @@ use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, anyhow, ensure};
+use anyhow::{Context as _, Result, ensure};
 use stillbox::Command;
 use stillbox::blocking::Sandbox;
 use tempfile::TempDir;
-use wasmtime::{ExternType, Linker, Module, Store, Val};
-use wasmtime_wasi::p1::{self, WasiP1Ctx};
-use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
-use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder};
 
+use crate::plain::{Build, Plain};
 use crate::run;
 
 /// What each round writes and reads, in bytes, as in the probe.
 const SIZE: usize = 4096;
-
-/// What a call is answered with that the yardstick doesn't have.
-const NOSYS: i32 = 52;
 
 /// Returns how long so many rounds take in a sandbox.
 pub fn sandboxed(sandbox: &Sandbox, rounds: u64) -> Result<Duration> {
@@ -65,59 +59,18 @@ pub fn native(dir: &Path, rounds: u64) -> Result<Duration> {
 }
 
 /// The other yardstick: the same module on the runtime's own WASI, with a directory of the host as its root.
-pub struct PlainWasi {
-    module: Module,
-    linker: Linker<WasiP1Ctx>,
-}
+pub struct PlainWasi(Plain);
 
 impl PlainWasi {
     /// Compiles the module.
     pub fn new() -> Result<Self> {
         let probes = stillbox_guests::find("probes").context("the probes are not prebuilt")?;
-        Self::link(probes.bytes).map_err(of_the_runtime)
-    }
-
-    fn link(module: &[u8]) -> wasmtime::Result<Self> {
-        let engine = wasmtime::Engine::default();
-        let module = Module::new(&engine, module)?;
-        let mut linker = Linker::new(&engine);
-        p1::add_to_linker_sync(&mut linker, |wasi| wasi)?;
-        for import in module.imports() {
-            let known = import.module() == "wasi_snapshot_preview1";
-            if let (false, ExternType::Func(function)) = (known, import.ty()) {
-                // The probe asks for its working directory when it starts, and does without.
-                linker.func_new(import.module(), import.name(), function, |_, _, results| {
-                    results.fill(Val::I32(NOSYS));
-                    Ok(())
-                })?;
-            }
-        }
-        Ok(Self { module, linker })
+        Ok(Self(Plain::new(Build::Plain, probes.bytes)?))
     }
 
     /// Returns how long so many rounds take in `dir`.
     pub fn rounds(&self, dir: &Path, rounds: u64) -> Result<Duration> {
-        let printed = self.run(dir, &rounds.to_string()).map_err(of_the_runtime)?;
+        let (printed, _) = self.0.run(&["probes", "bench_smallfile", &rounds.to_string()], dir, "/")?;
         total(&printed, rounds)
     }
-
-    fn run(&self, dir: &Path, rounds: &str) -> wasmtime::Result<Vec<u8>> {
-        let stdout = MemoryOutputPipe::new(1024);
-        let mut wasi = WasiCtxBuilder::new();
-        wasi.args(&["probes", "bench_smallfile", rounds]).stdout(stdout.clone());
-        wasi.preopened_dir(dir, "/", FsPerms::ReadWrite)?;
-        let mut store = Store::new(self.module.engine(), wasi.build_p1());
-        let instance = self.linker.instantiate(&mut store, &self.module)?;
-        let ended = instance.get_typed_func::<(), ()>(&mut store, "_start")?.call(&mut store, ());
-        match ended.map_err(|error| error.downcast::<I32Exit>()) {
-            // A program may also end by `proc_exit`, which arrives here as an error.
-            Ok(()) | Err(Ok(I32Exit(0))) => Ok(stdout.contents().to_vec()),
-            Err(Ok(exit)) => Err(exit.into()),
-            Err(Err(error)) => Err(error),
-        }
-    }
-}
-
-fn of_the_runtime(error: wasmtime::Error) -> anyhow::Error {
-    anyhow!("plain wasmtime-wasi: {error:?}")
 }

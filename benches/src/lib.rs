@@ -3,6 +3,7 @@
 //! The modules are named by the life of a sandbox. [`sample`] takes ours and the yardstick in turns and tells medians and
 //! percentiles. Every piece of work also runs once, small, as a test.
 
+pub mod captured;
 pub mod create;
 pub mod exec;
 pub mod fan_out;
@@ -11,6 +12,7 @@ pub mod host;
 pub mod job;
 pub mod load;
 pub mod pipes;
+pub mod plain;
 pub mod sample;
 pub mod still;
 

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use crate::captured::{Programs, Ready, WORKS};
 use crate::job::Job;
+use crate::plain::Build;
 use crate::sample::{Percentiles, Side, compare};
 use crate::still::{Load, Resident};
 use crate::{async_engine, create, engine, exec, fan_out, files, load, pipes, sandbox, still};
@@ -75,6 +77,20 @@ fn fanning_out() -> Result<()> {
     }
     assert!(fan_out::creation(&engine, 20)?.iter().all(|each| *each > Duration::ZERO));
     assert_eq!(engine.metrics().sandboxes_live, 0);
+    Ok(())
+}
+
+/// What can be held still prints what the others do.
+#[test]
+fn computing() -> Result<()> {
+    let programs = Programs::new()?;
+    for work in WORKS {
+        let ready = Ready::new(&programs, work)?;
+        for build in [Build::Captured, Build::Plain, Build::Epochs] {
+            assert!(ready.plain(build)? > Duration::ZERO);
+        }
+        assert!(ready.sandboxed()? > Duration::ZERO);
+    }
     Ok(())
 }
 

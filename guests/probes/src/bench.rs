@@ -40,3 +40,59 @@ pub fn spin(arguments: &[String]) -> Outcome {
     println!("{:016x}", black_box(state));
     Ok(())
 }
+
+/// Multiplies two matrices of SIZE rows and columns, and prints a number of the product.
+pub fn matmul(arguments: &[String]) -> Outcome {
+    let size = number(arguments, 0, 300)? as usize;
+    let element = |i: usize| ((i * 7 + 3) % 101) as f64 / 101.0;
+    let left: Vec<f64> = (0..size * size).map(element).collect();
+    let right: Vec<f64> = (0..size * size).map(|i| element(i + 50)).collect();
+    let mut product = vec![0.0; size * size];
+    for row in 0..size {
+        for column in 0..size {
+            let mut sum = 0.0;
+            for i in 0..size {
+                sum += left[row * size + i] * right[i * size + column];
+            }
+            product[row * size + column] = sum;
+        }
+    }
+    println!("{:.3}", black_box(&product)[size * size / 2]);
+    Ok(())
+}
+
+/// Prints how many primes there are below COUNT.
+pub fn sieve(arguments: &[String]) -> Outcome {
+    let count = number(arguments, 0, 20_000_000)? as usize;
+    let mut composite = vec![false; count];
+    let mut primes = 0;
+    for i in 2..count {
+        if !composite[i] {
+            primes += 1;
+            for multiple in (i * i..count).step_by(i) {
+                composite[multiple] = true;
+            }
+        }
+    }
+    println!("{primes}");
+    Ok(())
+}
+
+/// Prints a number of Fibonacci's, by recursion.
+pub fn fib(arguments: &[String]) -> Outcome {
+    #[inline(never)]
+    fn fib(n: u64) -> u64 {
+        if n < 2 { n } else { fib(n - 1) + fib(n - 2) }
+    }
+    println!("{}", fib(number(arguments, 0, 35)?));
+    Ok(())
+}
+
+/// Sorts COUNT numbers by comparing them, and prints the one in the middle.
+pub fn sort(arguments: &[String]) -> Outcome {
+    let count = number(arguments, 0, 3_000_000)?;
+    let mut numbers: Vec<u64> = (0..count).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20).collect();
+    numbers.sort_unstable_by(|a, b| b.cmp(a));
+    println!("{}", numbers[numbers.len() / 2]);
+    Ok(())
+}

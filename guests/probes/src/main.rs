@@ -25,7 +25,11 @@ type Probe = fn(&[String]) -> Outcome;
 
 /// Every probe. The part before `_` is the suite, which is a module.
 const PROBES: &[(&str, Probe)] = &[
+    ("bench_fib", bench::fib),
+    ("bench_matmul", bench::matmul),
+    ("bench_sieve", bench::sieve),
     ("bench_smallfile", bench::smallfile),
+    ("bench_sort", bench::sort),
     ("bench_spin", bench::spin),
     ("clock_sleep", clock::sleep),
     ("exec_args", exec::args),
