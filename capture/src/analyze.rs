@@ -10,6 +10,7 @@ use wasmparser::{FuncType, Operator};
 
 use self::graph::{Calls, Graph};
 use crate::module::{self, Module};
+use crate::poll::Poll;
 use crate::prepare::prepare;
 use crate::{CaptureError, names};
 
@@ -37,6 +38,7 @@ pub struct Analysis {
     pub(crate) referenced_by_code: BTreeSet<u32>,
     /// Whether a reference to a function may get to where it was not at the start.
     pub(crate) references_move: bool,
+    pub(crate) poll: Poll,
 }
 
 impl Analysis {
@@ -85,7 +87,14 @@ impl Analysis {
             referenced_by_code: code.referenced,
             references_move: code.references_move,
             module,
+            poll: Poll::default(),
         })
+    }
+
+    /// Has what is made of the module look at the control word by `poll`.
+    #[must_use]
+    pub fn polled_by(self, poll: Poll) -> Self {
+        Self { poll, ..self }
     }
 
     /// Returns whether the program can be suspended during a call of `function`.

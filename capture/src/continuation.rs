@@ -25,6 +25,7 @@ use wasmparser::Operator;
 
 use crate::analyze::{Analysis, Site};
 use crate::emit::{Emitter, Target};
+use crate::poll::Poll;
 use crate::rewrite::{control_memory, references_table};
 use crate::sections::Sections;
 use crate::value::{RefKind, Value};
@@ -248,6 +249,10 @@ impl Reencode for Continuation<'_> {
 }
 
 impl Target for Continuation<'_> {
+    fn poll(&self) -> Poll {
+        self.analysis.poll
+    }
+
     fn control(&mut self) -> u32 {
         self.memories.number(Memory::Control)
     }

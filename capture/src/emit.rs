@@ -3,7 +3,7 @@
 //! ```text
 //!   block $exit
 //!     ...                                  the function's own code
-//!     i32.const 0  i32.atomic.load         a poll; a plain load would be merged with that of an enclosing loop
+//!     i32.const 0  i32.atomic.load         a poll
 //!     if                                   unlikely
 //!       i32.const 1  global.set $unwinding
 //!       (values to the frame)  i64.const SITE|SIZE<<32  local.set $trailer  br $exit
@@ -32,6 +32,7 @@ use wasmparser::{Operator, TryTable};
 use crate::CaptureError;
 use crate::frame::{Layout, Place, TRAILER_BYTES};
 use crate::function::{Function, Placed, Save, What, begins_block};
+use crate::poll::Poll;
 use crate::sections::Body;
 use crate::value::{RefKind, Value};
 
@@ -46,6 +47,8 @@ const REFERENCES_GROWTH: i32 = 64;
 
 /// The module that code is written for: its indices.
 pub(crate) trait Target: Reencode<Error = Infallible> {
+    /// How the control word is looked at.
+    fn poll(&self) -> Poll;
     /// The memory with the control word and the frames.
     fn control(&mut self) -> u32;
     /// The global that is 1 while the stack unwinds.
@@ -293,8 +296,9 @@ impl<'e, 'a, T: Target> Emitter<'e, 'a, T> {
     fn poll(&mut self, site: u32) -> Result<(), CaptureError> {
         let control = self.target.control();
         let unwinding = self.target.unwinding();
-        let word = MemArg { offset: 0, align: 2, memory_index: control };
-        self.push_all([Instruction::I32Const(0), Instruction::I32AtomicLoad(word)]);
+        for instruction in self.target.poll().instructions(control) {
+            self.push(instruction);
+        }
         self.unlikely_if();
         self.push_all([Instruction::I32Const(1), Instruction::GlobalSet(unwinding)]);
         self.suspend(site)?;

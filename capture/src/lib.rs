@@ -9,7 +9,7 @@
 //!
 //! There are two layers. [`Analysis`], [`frames`] and [`polling`] turn bytes into bytes and know no runtime. [`host`] runs
 //! what they make with `wasmtime`. The engine's configuration must allow `wasm_threads` (for one atomic load: no memory is
-//! shared) and `wasm_multi_memory`, and should allow `wasm_branch_hinting`; a pool of instances must have room for one
+//! shared; where there are no atomic loads, see [`Poll`]) and `wasm_multi_memory`, and should allow `wasm_branch_hinting`; a pool of instances must have room for one
 //! memory more, up to three tables more where references are in frames, and an instance for each continuation in use.
 //!
 //! # Example
@@ -88,6 +88,7 @@ pub mod host;
 mod liveness;
 mod module;
 mod names;
+mod poll;
 mod polling;
 mod prepare;
 mod rewrite;
@@ -99,6 +100,7 @@ pub use analyze::{Analysis, Site};
 pub use error::CaptureError;
 pub use frame::{CONTROL_PAGES, Frame, FrameError, frames};
 pub use names::SAFEPOINT;
+pub use poll::Poll;
 pub use polling::polling;
 pub use sites::Loop;
 

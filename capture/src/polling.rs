@@ -4,15 +4,16 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use wasm_encoder::reencode::{self, Reencode};
-use wasm_encoder::{EntityType, ExportKind, Function, Instruction, MemArg, MemoryType};
+use wasm_encoder::{EntityType, ExportKind, Function, Instruction, MemoryType};
 use wasmparser::{FunctionBody, Operator};
 
 use crate::module::{self, Module};
+use crate::poll::Poll;
 use crate::prepare::prepare;
 use crate::sections::Sections;
 use crate::{CaptureError, names};
 
-/// Returns `wasm` anew, such that it can be stopped, though not captured.
+/// Returns `wasm` anew, such that it can be stopped, though not captured, and looks at the control word by `poll`.
 ///
 /// At each loop and in each function that calls others it looks at the control word, and calls the imported function
 /// [`SAFEPOINT`](crate::SAFEPOINT) if that is not zero. That slows tight loops down more than what is done for programs
@@ -21,12 +22,12 @@ use crate::{CaptureError, names};
 /// # Errors
 ///
 /// Fails if the module is not valid.
-pub fn polling(wasm: impl Into<Arc<[u8]>>) -> Result<Vec<u8>, CaptureError> {
+pub fn polling(wasm: impl Into<Arc<[u8]>>, poll: Poll) -> Result<Vec<u8>, CaptureError> {
     let original = Module::validated(wasm.into(), module::RUNNABLE)?;
     let prepared = prepare(&original, |_, _| false)?;
     let module = Module::parsed(prepared.wasm.into(), module::RUNNABLE)?;
     let mut sections = Sections::default();
-    let mut pass = Pass { module: &module, imported: module.imported() };
+    let mut pass = Pass { module: &module, imported: module.imported(), poll };
     sections.copy(module.wasm(), &mut pass)?;
     let safepoint = module.types.len() as u32;
     sections.types.ty().function([], []);
@@ -49,14 +50,15 @@ pub fn polling(wasm: impl Into<Arc<[u8]>>) -> Result<Vec<u8>, CaptureError> {
 struct Pass<'a> {
     module: &'a Module,
     imported: u32,
+    poll: Poll,
 }
 
 impl Pass<'_> {
     fn poll(&self, function: &mut Function) {
         let control = self.module.memories.len() as u32;
-        let word = MemArg { offset: 0, align: 2, memory_index: control };
-        function.instruction(&Instruction::I32Const(0));
-        function.instruction(&Instruction::I32AtomicLoad(word));
+        for instruction in self.poll.instructions(control) {
+            function.instruction(&instruction);
+        }
         function.instruction(&Instruction::If(wasm_encoder::BlockType::Empty));
         function.instruction(&Instruction::Call(self.imported));
         function.instruction(&Instruction::End);

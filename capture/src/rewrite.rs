@@ -12,6 +12,7 @@ use crate::emit::{Emitter, Target};
 use crate::frame::{self, Layout};
 use crate::function::{Function, What};
 use crate::liveness::WORK_MAX;
+use crate::poll::Poll;
 use crate::sections::{Body, Sections};
 use crate::value::RefKind;
 use crate::{CaptureError, names};
@@ -172,6 +173,10 @@ impl Reencode for Main<'_> {
 }
 
 impl Target for Main<'_> {
+    fn poll(&self) -> Poll {
+        self.analysis.poll
+    }
+
     fn control(&mut self) -> u32 {
         self.analysis.module.memories.len() as u32
     }

@@ -1,7 +1,7 @@
 //! The image of this user's sandboxes: the standard one, with the added guests in it.
 
 use anyhow::Context as _;
-use stillbox::{Command, Engine, Image, SandboxSpec, Sandboxes as _};
+use stillbox::{Command, Engine, EngineBuilder, Image, SandboxSpec, Sandboxes as _};
 
 use crate::guests::{Manifest, Source, Store, catalog};
 use crate::home::{Home, make_private};
@@ -19,12 +19,21 @@ const PROGRAM_DIR: &str = "/usr/local/bin";
 ///
 /// If a guest can't be read, or the engine can't be started.
 pub fn engine(home: &Home, store: &Store) -> anyhow::Result<Engine> {
+    Ok(builder(home, store)?.build()?)
+}
+
+/// Returns what [`engine`] starts, not started yet.
+///
+/// # Errors
+///
+/// If a guest can't be read.
+pub fn builder(home: &Home, store: &Store) -> anyhow::Result<EngineBuilder> {
     let standard = Image::standard()?;
     let image = with_guests(&standard, store)?;
     let snapshots = home.data.join("snapshots");
     make_private(&snapshots).with_context(|| format!("cannot use {}", snapshots.display()))?;
     let builder = Engine::builder().cache_dir(&home.cache).snapshot_dir(snapshots);
-    Ok(builder.image(STANDARD, standard).default_image(image).build()?)
+    Ok(builder.image(STANDARD, standard).default_image(image))
 }
 
 /// Returns an image that has every guest of the store in addition.

@@ -4,7 +4,8 @@
 
 use std::sync::Arc;
 
-use wasmtime::{Config, InstanceAllocationStrategy, OptLevel, RegallocAlgorithm};
+use stillbox_capture::Poll;
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, OptLevel, RegallocAlgorithm};
 
 use crate::memory::{Memories, RESERVATION_BYTES};
 
@@ -26,8 +27,37 @@ pub(crate) const TABLE_ELEMENTS_MAX: usize = 1 << 20;
 /// The address space of the heap that the runtime keeps exceptions in, in bytes.
 const EXCEPTIONS_BYTES: u64 = 1 << 30;
 
+/// What programs are compiled to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Code {
+    /// The machine's own code.
+    #[default]
+    Native,
+    /// Code of the runtime's interpreter.
+    Interpreted,
+}
+
+impl Code {
+    /// Returns what an engine compiles to.
+    pub(crate) fn of(engine: &Engine) -> Self {
+        if engine.is_pulley() { Self::Interpreted } else { Self::Native }
+    }
+
+    /// Returns how programs look whether they are to stop.
+    pub(crate) fn poll(self) -> Poll {
+        match self {
+            Self::Native => Poll::Atomic,
+            Self::Interpreted => Poll::Plain,
+        }
+    }
+}
+
 /// Returns the configuration of every engine.
-pub(crate) fn wasmtime_config(memories: Arc<Memories>) -> Config {
+///
+/// # Errors
+///
+/// If the runtime has no such target.
+pub(crate) fn wasmtime_config(memories: Arc<Memories>, code: Code) -> wasmtime::Result<Config> {
     let mut config = Config::new();
     config
         // Memories are ours, so that a start, a restore and a copy of a process map what it holds.
@@ -41,23 +71,31 @@ pub(crate) fn wasmtime_config(memories: Arc<Memories>) -> Config {
         .async_stack_size(WASM_STACK_BYTES + HOST_STACK_BYTES)
         // A guest's end is an exit status; nobody reads the backtrace, and taking it costs more than a small process.
         .wasm_backtrace_max_frames(None)
-        // The control word is read by an atomic load, which isn't merged with others. No memory is shared.
-        .wasm_threads(true)
         // The rewrite says that polls seldom find anything.
         .wasm_branch_hinting(true)
         .wasm_exceptions(true)
         .wasm_tail_call(true)
         .wasm_multi_memory(true)
         .wasm_extended_const(true);
-    config
+    match code {
+        // The control word is read by an atomic load, which isn't merged with others. No memory is shared.
+        Code::Native => config.wasm_threads(true),
+        // The interpreter has no atomic instructions. It checks each access to a memory, and needs no guard behind it.
+        Code::Interpreted => config.target("pulley64")?,
+    };
+    Ok(config)
 }
 
 /// Returns the configuration of an engine that compiles for others, on one thread at a time: quickly, or well.
-pub(crate) fn compiler_config(quickly: bool) -> Config {
-    let mut config = wasmtime_config(Arc::default());
+///
+/// # Errors
+///
+/// As [`wasmtime_config`].
+pub(crate) fn compiler_config(code: Code, quickly: bool) -> wasmtime::Result<Config> {
+    let mut config = wasmtime_config(Arc::default(), code)?;
     config.parallel_compilation(false);
     if quickly {
         config.cranelift_opt_level(OptLevel::None).cranelift_regalloc_algorithm(RegallocAlgorithm::SinglePass);
     }
-    config
+    Ok(config)
 }

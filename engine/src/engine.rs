@@ -18,7 +18,7 @@ use stillbox_checkpoint::sandbox::persist::MountState;
 use stillbox_checkpoint::{Purpose, SnapshotRecord};
 use stillbox_kernel::fs::persist::BaseTree;
 
-use crate::config::WASM_STACK_BYTES;
+use crate::config::{Code, WASM_STACK_BYTES};
 use crate::image::Image;
 use crate::registry::{NotRenamed, Registry};
 use crate::runtime::Runtime;
@@ -59,6 +59,7 @@ pub struct EngineBuilder {
     images: HashMap<String, Image>,
     default_image: Option<Image>,
     nothing_ahead: bool,
+    code: Code,
 }
 
 impl EngineBuilder {
@@ -77,6 +78,18 @@ impl EngineBuilder {
     #[must_use]
     pub fn compile_ahead(mut self, ahead: bool) -> Self {
         self.nothing_ahead = !ahead;
+        self
+    }
+
+    /// Sets whether guests are run by an interpreter instead of as native code: on any processor, and where no memory may
+    /// be made executable. It needs the feature `interpreter` of this crate, and is off by default.
+    ///
+    /// What a guest does is the same, but where it computes it takes some tens of times as long. Sandboxes that an
+    /// interpreting engine has saved go on in one that doesn't interpret, and the other way round; both may share their
+    /// directories. Programs with atomic instructions can't be executed.
+    #[must_use]
+    pub fn interpreted(mut self, interpreted: bool) -> Self {
+        self.code = if interpreted { Code::Interpreted } else { Code::Native };
         self
     }
 
@@ -108,9 +121,15 @@ impl EngineBuilder {
     ///
     /// # Errors
     ///
-    /// If the system can't give it what it needs, such as address space.
+    /// If the system can't give it what it needs, such as address space. [`Unsupported`] is the source of the error where
+    /// guests are to be [`interpreted`](Self::interpreted) and this build has no interpreter.
     pub fn build(self) -> Result<Engine, EngineError> {
-        let runtime = Runtime::new(self.cache_dir, !self.nothing_ahead).map_err(|error| EngineError(error.into()))?;
+        if self.code == Code::Interpreted && !cfg!(feature = "interpreter") {
+            let reason = "this engine was built without its feature `interpreter`";
+            return Err(EngineError(Unsupported { operation: "interpreting guests", reason }.into()));
+        }
+        let runtime =
+            Runtime::new(self.code, self.cache_dir, !self.nothing_ahead).map_err(|error| EngineError(error.into()))?;
         let default_image = match self.default_image {
             Some(image) => image,
             None => Image::standard().map_err(|error| EngineError(error.into()))?,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use wasmtime::{Engine, Linker};
 
+use crate::config::{self, Code};
 use crate::memory::Memories;
 use crate::metrics::Counters;
 use crate::process::threads::Threads;
@@ -21,14 +22,14 @@ pub(crate) struct Runtime {
 }
 
 impl Runtime {
-    /// Starts a runtime. Compiled programs are kept in `cache_dir`, if there is one, and in part compiled
+    /// Starts a runtime. Programs are compiled to `code`, which is kept in `cache_dir`, if there is one, and in part made
     /// `ahead`.
     ///
     /// # Errors
     ///
     /// Whatever the runtime says when the system can't give it what it needs, such as address space.
-    pub(crate) fn new(cache_dir: Option<PathBuf>, ahead: bool) -> wasmtime::Result<Arc<Self>> {
-        let engine = Engine::new(&crate::config::wasmtime_config(Arc::new(Memories::default())))?;
+    pub(crate) fn new(code: Code, cache_dir: Option<PathBuf>, ahead: bool) -> wasmtime::Result<Arc<Self>> {
+        let engine = Engine::new(&config::wasmtime_config(Arc::new(Memories::default()), code)?)?;
         let mut linker = Linker::new(&engine);
         crate::wasi::add_to_linker(&mut linker)?;
         let counters = Arc::<Counters>::default();

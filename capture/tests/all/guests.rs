@@ -25,7 +25,7 @@ fn every_program_can_be_captured_and_polled() {
         let wasm: Arc<[u8]> = std::fs::read(&path).expect("the program").into();
         let analysis = Analysis::new(wasm.clone(), |_, name| BLOCKING.contains(&name)).expect("a capturable program");
         validate(&analysis.rewrite().expect("a rewritten program"));
-        validate(&polling(wasm).expect("a polled program"));
+        validate(&polling(wasm, stillbox_capture::Poll::Atomic).expect("a polled program"));
         let sites = analysis.sites().expect("sites");
         for site in sites.iter().step_by(sites.len().div_ceil(SITES_MAX).max(1)) {
             validate(&analysis.continuation(*site).expect("a continuation"));

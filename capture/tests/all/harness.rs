@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use stillbox_capture::host::{
-    CompiledContinuations, ContinuationSource, ControlWord, Exports, Guest, HostError, Outcome, SavedStack, State,
-    Unwinder,
+    Activation, CompiledContinuations, ContinuationSource, ControlWord, Exports, Guest, HostError, Outcome, SavedStack,
+    State, Unwinder,
 };
-use stillbox_capture::{Analysis, CaptureError};
+use stillbox_capture::{Analysis, CaptureError, Poll};
 use wasmtime::{Caller, Config, Engine, Instance, Linker, Module, OptLevel, Store, Trap, TypedFunc};
 
 /// What the host functions of a test know.
@@ -80,9 +80,18 @@ pub struct Hops {
 
 pub const EACH_POLL: Hops = Hops { seed: 1, polls: u64::MAX, asks: 0, blocks: 0, fresh: 1 };
 
+/// A guest as plain data.
+#[derive(Debug, PartialEq)]
+pub struct Saved {
+    stack: SavedStack,
+    state: State,
+    memories: Vec<Vec<u8>>,
+}
+
 /// A program in all its forms.
 pub struct Program {
     pub engine: Engine,
+    pub wasm: Vec<u8>,
     pub plain: Module,
     pub module: Module,
     pub exports: Arc<Exports>,
@@ -112,9 +121,21 @@ impl Continuations {
 }
 
 pub fn config(opt: OptLevel) -> Config {
+    let mut config = common_config(opt);
+    config.wasm_threads(true);
+    config
+}
+
+/// The configuration of an engine that interprets.
+pub fn interpreter_config(opt: OptLevel) -> Config {
+    let mut config = common_config(opt);
+    config.target("pulley64").expect("the interpreter's target");
+    config
+}
+
+fn common_config(opt: OptLevel) -> Config {
     let mut config = Config::new();
     config
-        .wasm_threads(true)
         .wasm_multi_memory(true)
         .wasm_memory64(true)
         .wasm_branch_hinting(true)
@@ -133,6 +154,13 @@ pub fn engine() -> Engine {
     ENGINE.clone()
 }
 
+/// The one engine for all tests that interpret.
+pub fn interpreter() -> Engine {
+    static ENGINE: std::sync::LazyLock<Engine> =
+        std::sync::LazyLock::new(|| Engine::new(&interpreter_config(OptLevel::Speed)).expect("an engine"));
+    ENGINE.clone()
+}
+
 /// Returns whether an import of the tests may block.
 pub fn is_blocking(module: &str, name: &str) -> bool {
     module == "h" && name == "read"
@@ -147,13 +175,14 @@ impl Program {
 
     pub fn of(wasm: Vec<u8>, engine: Engine) -> Result<Self, CaptureError> {
         let plain = Module::new(&engine, &wasm).expect("the plain module compiles");
-        let analysis = Arc::new(Analysis::new(wasm.clone(), is_blocking)?);
+        let poll = if engine.is_pulley() { Poll::Plain } else { Poll::Atomic };
+        let analysis = Arc::new(Analysis::new(wasm.clone(), is_blocking)?.polled_by(poll));
         let module = Module::new(&engine, analysis.rewrite()?).expect("the rewritten module compiles");
         let exports = Arc::new(Exports::of(&module).expect("the rewritten module has its exports"));
         assert!(exports.is_capturable());
         let continuations = CompiledContinuations::new(engine.clone(), analysis.clone());
         let continuations = Continuations(continuations, Mutex::default());
-        Ok(Self { engine, plain, module, exports, analysis, continuations })
+        Ok(Self { engine, wasm, plain, module, exports, analysis, continuations })
     }
 
     /// Runs the module as it was.
@@ -210,27 +239,23 @@ impl Program {
     }
 
     /// Moves a suspended guest to a store of its own, by plain data alone.
-    pub fn moved(
-        &self,
-        mut store: Store<Host>,
-        guest: Guest,
-        stack: stillbox_capture::host::Activation,
-    ) -> (Store<Host>, Guest, stillbox_capture::host::Activation) {
-        let saved: SavedStack = guest.save_stack(&mut store, &stack).expect("a stack that can be saved");
-        let state: State = guest.state(&mut store).expect("a state that can be saved");
-        let memories = guest.memories(&mut store).expect("memories");
-        let bytes: Vec<Vec<u8>> = memories.iter().map(|memory| memory.data(&store).to_vec()).collect();
-        let host = store.into_data();
+    pub fn moved(&self, store: Store<Host>, guest: Guest, stack: Activation) -> (Store<Host>, Guest, Activation) {
+        let (saved, host) = save(store, &guest, &stack);
+        self.load(host, &saved)
+    }
+
+    /// Makes a guest of what one was, in a store of its own.
+    pub fn load(&self, host: Host, saved: &Saved) -> (Store<Host>, Guest, Activation) {
         let mut store = Store::new(&self.engine, host);
         let guest = self.guest(&mut store);
-        for (memory, bytes) in guest.memories(&mut store).expect("memories").iter().zip(&bytes) {
+        for (memory, bytes) in guest.memories(&mut store).expect("memories").iter().zip(&saved.memories) {
             let page = memory.page_size(&store) as usize;
             let missing = (bytes.len() - memory.data_size(&store)) / page;
             memory.grow(&mut store, missing as u64).expect("memory");
             memory.data_mut(&mut store).copy_from_slice(bytes);
         }
-        guest.set_state(&mut store, &state).expect("the state of this program");
-        let stack = guest.load_stack(&mut store, &saved).expect("the stack of this program");
+        guest.set_state(&mut store, &saved.state).expect("the state of this program");
+        let stack = guest.load_stack(&mut store, &saved.stack).expect("the stack of this program");
         (store, guest, stack)
     }
 
@@ -273,8 +298,20 @@ impl Program {
             assert_eq!(end, plain, "hops {number}");
             suspended += count;
         }
+        let interpreted = Self::of(self.wasm.clone(), interpreter()).expect("what was captured before");
+        assert_eq!(self.in_step(&interpreted, argument, EACH_POLL), plain, "in step with the interpreter");
         suspended
     }
+}
+
+/// Saves a suspended guest, and returns what its host knows besides.
+pub fn save(mut store: Store<Host>, guest: &Guest, stack: &Activation) -> (Saved, Host) {
+    let stack: SavedStack = guest.save_stack(&mut store, stack).expect("a stack that can be saved");
+    let state: State = guest.state(&mut store).expect("a state that can be saved");
+    let memories = guest.memories(&mut store).expect("memories");
+    let memories: Vec<Vec<u8>> = memories.iter().map(|memory| memory.data(&store).to_vec()).collect();
+    let saved = Saved { stack, state, memories };
+    (saved, store.into_data())
 }
 
 pub fn set(guest: &Guest, store: &Store<Host>, suspend: bool) {
@@ -283,7 +320,7 @@ pub fn set(guest: &Guest, store: &Store<Host>, suspend: bool) {
     unsafe { if suspend { control.request() } else { control.clear() } }
 }
 
-fn entry(store: &mut Store<Host>, instance: &Instance) -> TypedFunc<i32, i64> {
+pub fn entry(store: &mut Store<Host>, instance: &Instance) -> TypedFunc<i32, i64> {
     instance.get_typed_func(store, "f").expect("the function f")
 }
 

@@ -36,7 +36,7 @@ fn bytes_by_chance() {
         }
         wasm.truncate(wasm.len() - chance.below(3) as usize);
         let _ = rewritten(wasm.clone());
-        let _ = polling(wasm);
+        let _ = polling(wasm, stillbox_capture::Poll::Atomic);
     }
 }
 

@@ -5,6 +5,8 @@
 
 /// Running programs plainly, uninterrupted, and in hops.
 mod harness;
+/// Running a program as native code and in the interpreter at the same time.
+mod in_step;
 
 /// Continuations that are compiled before they are needed.
 mod ahead;

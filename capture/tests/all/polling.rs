@@ -1,5 +1,5 @@
 use stillbox_capture::host::Exports;
-use stillbox_capture::{Analysis, CaptureError, SAFEPOINT, polling};
+use stillbox_capture::{Analysis, CaptureError, Poll, SAFEPOINT, polling};
 use wasmtime::{Caller, Linker, Module, Store};
 
 use crate::harness::{engine, is_blocking};
@@ -20,7 +20,7 @@ const WITH_STRUCTURES: &str = r#"(module
 fn stoppable() -> (Store<u32>, wasmtime::Instance, stillbox_capture::host::Guest) {
     let engine = engine();
     let wasm = wat::parse_str(WITH_STRUCTURES).expect("a module");
-    let module = Module::new(&engine, polling(wasm).expect("a polled module")).expect("a valid module");
+    let module = Module::new(&engine, polling(wasm, Poll::Atomic).expect("a polled module")).expect("a valid module");
     let exports = Exports::of(&module).expect("exports");
     assert!(!exports.is_capturable());
     let mut linker = Linker::new(&engine);
@@ -66,7 +66,8 @@ fn a_long_fill_is_polled() {
         r#"(module (memory 1024) (func (export "f")
       (memory.fill (i32.const 0) (i32.const 1) (i32.const 0x3ffffff))))"#,
     );
-    let module = Module::new(&engine, polling(wasm.expect("a module")).expect("a polled module")).expect("valid");
+    let module =
+        Module::new(&engine, polling(wasm.expect("a module"), Poll::Atomic).expect("a polled module")).expect("valid");
     let mut linker = Linker::new(&engine);
     let safepoint = |mut caller: Caller<'_, u32>| *caller.data_mut() += 1;
     linker.func_wrap(SAFEPOINT.0, SAFEPOINT.1, safepoint).expect("a new name");

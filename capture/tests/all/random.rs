@@ -1,7 +1,7 @@
 mod generator;
 mod smith;
 
-use crate::harness::{Chance, EACH_POLL, Hops, Program, config};
+use crate::harness::{Chance, EACH_POLL, Hops, Program, config, interpreter_config};
 use wasmtime::{Engine, OptLevel, RegallocAlgorithm};
 
 /// The most polls at which one program is suspended: some programs run for very long.
@@ -40,6 +40,7 @@ fn check(name: &str, program: &Program, argument: i32, seed: u64) -> u64 {
 #[test]
 fn programs_with_everything() {
     let engine = quick_engine();
+    let interpreter = Engine::new(&interpreter_config(OptLevel::None)).expect("an engine");
     let mut suspended = 0;
     let mut sites = 0;
     let total = programs(200);
@@ -49,6 +50,10 @@ fn programs_with_everything() {
         let wasm = wat::parse_str(&text).unwrap_or_else(|error| panic!("{name}: {error}\n{text}"));
         let program = Program::of(wasm, engine.clone()).unwrap_or_else(|error| panic!("{name}: {error:?}\n{text}"));
         suspended += check(&name, &program, 7, seed);
+        if seed % 8 == 0 {
+            let interpreted = Program::of(program.wasm.clone(), interpreter.clone()).expect("a capturable program");
+            program.in_step(&interpreted, 7, Hops { seed, polls: POLLS_MAX / 3, blocks: 3, ..EACH_POLL });
+        }
         sites += program.continuations.used();
     }
     println!("{total} programs were suspended {suspended} times, at {sites} different sites");

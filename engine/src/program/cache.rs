@@ -1,6 +1,6 @@
 //! Compiled code on disk, so that the next engine finds it ready to be mapped.
 //!
-//! A `.cwasm` file is native code. It is only ever read from the directory that this module wrote it to, which is the
+//! A `.cwasm` file is run as it is: as native code, or by an interpreter that doesn't doubt it. It is only ever read from the directory that this module wrote it to, which is the
 //! user's own and closed to others; none is taken from a guest, a snapshot or a caller.
 
 use std::hash::{Hash as _, Hasher as _};
@@ -30,7 +30,7 @@ impl Disk {
         let mut hasher = std::hash::DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
         stillbox_capture::VERSION.hash(&mut hasher);
-        // How a program is rewritten depends on what may block.
+        // How a program is rewritten depends on what may block, and on what it is compiled to; so does what comes of that.
         wasi::BLOCKING.hash(&mut hasher);
         let dir = dir.join(format!("{:016x}", hasher.finish()));
         match create_private(&dir) {

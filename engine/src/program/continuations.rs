@@ -21,6 +21,7 @@ use super::cache::{self, Disk};
 use super::gate::Gate;
 use super::recent::Recent;
 use super::{Digest, NotCapturable, code_bytes};
+use crate::config::{self, Code};
 use crate::wasi;
 
 /// How much compiled code is held in memory, in bytes.
@@ -70,7 +71,8 @@ impl Store {
         let quickly = !has_loop(wasm);
         let compiler = self.compilers[usize::from(quickly)].get_or_init(|| {
             // Code may be compiled by one engine and run by another if both agree in what matters to running it.
-            Engine::new(&crate::config::compiler_config(quickly)).unwrap_or_else(|_| self.engine.clone())
+            let config = config::compiler_config(Code::of(&self.engine), quickly);
+            config.and_then(|config| Engine::new(&config)).unwrap_or_else(|_| self.engine.clone())
         });
         compiler.precompile_module(wasm)
     }
@@ -104,7 +106,8 @@ impl Continuations {
 
     /// Analyzes the program, which takes half a second for a large one.
     pub(super) fn analyze(&self) -> Result<Analysis, CaptureError> {
-        Analysis::new(self.wasm.clone(), wasi::is_blocking)
+        let analysis = Analysis::new(self.wasm.clone(), wasi::is_blocking)?;
+        Ok(analysis.polled_by(Code::of(&self.store.engine).poll()))
     }
 
     /// Returns why the program can't be captured, which is known of it.

@@ -21,11 +21,12 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use stillbox_capture::host::{Exports, HostError};
-use stillbox_capture::{Analysis, CaptureError};
+use stillbox_capture::{Analysis, CaptureError, Poll};
 use stillbox_kernel::Errno;
 use stillbox_kernel::chunk::{ChunkId, ChunkRef, ChunkWriter};
 use wasmtime::{Engine, Instance, InstancePre, Linker, Module, Store};
 
+use crate::config::Code;
 use crate::memory::{self, Image, Images};
 use crate::metrics::{Counters, count};
 use crate::process::Guest;
@@ -283,7 +284,7 @@ impl Programs {
             None => {
                 let _turn = self.compilers.enter();
                 let started = std::time::Instant::now();
-                let rewritten = rewrite(&wasm)?;
+                let rewritten = rewrite(&wasm, Code::of(&self.engine).poll())?;
                 let module = Module::from_binary(&self.engine, &rewritten)
                     .map_err(|error| ProgramError::Invalid(first_line(&error)))?;
                 count(&self.counters.programs_compiled);
@@ -326,11 +327,12 @@ fn code_bytes(module: &Module) -> u64 {
 }
 
 /// Returns a module that can be suspended wherever it runs; one that can't be captured can at least be interrupted.
-fn rewrite(wasm: &Arc<[u8]>) -> Result<Vec<u8>, ProgramError> {
-    let captured = Analysis::new(wasm.clone(), wasi::is_blocking).and_then(|analysis| analysis.rewrite());
+fn rewrite(wasm: &Arc<[u8]>, poll: Poll) -> Result<Vec<u8>, ProgramError> {
+    let analysis = Analysis::new(wasm.clone(), wasi::is_blocking);
+    let captured = analysis.and_then(|analysis| analysis.polled_by(poll).rewrite());
     captured.or_else(|reason| {
         let polled =
-            stillbox_capture::polling(wasm.clone()).map_err(|error| ProgramError::Invalid(innermost(&error)))?;
+            stillbox_capture::polling(wasm.clone(), poll).map_err(|error| ProgramError::Invalid(innermost(&error)))?;
         tracing::warn!(%reason, "a program can't be captured");
         Ok(polled)
     })

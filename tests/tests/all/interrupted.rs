@@ -34,15 +34,22 @@ const CONT: i32 = 18;
 fn other_engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     engine();
-    ENGINE.get_or_init(make_engine)
+    ENGINE.get_or_init(|| make_engine(false))
+}
+
+/// Returns an engine that interprets.
+fn interpreting_engine() -> &'static Engine {
+    static ENGINE: OnceLock<Engine> = OnceLock::new();
+    engine();
+    ENGINE.get_or_init(|| make_engine(true))
 }
 
 fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
-    ENGINE.get_or_init(make_engine)
+    ENGINE.get_or_init(|| make_engine(false))
 }
 
-fn make_engine() -> Engine {
+fn make_engine(interpreted: bool) -> Engine {
     let home = Home { cache: output_dir().join("cache"), data: output_dir().join("home") };
     let store = Store::open(&home).expect("the store of guests can be opened");
     for name in ["python", "ruby", "quickjs", "sqlite"] {
@@ -53,7 +60,8 @@ fn make_engine() -> Engine {
             );
         }
     }
-    image::engine(&home, &store).expect("the engine starts")
+    let builder = image::builder(&home, &store).expect("the image can be made");
+    builder.interpreted(interpreted).build().expect("the engine starts")
 }
 
 /// Runs a command undisturbed, and then interrupted, which must come to the same.
@@ -100,17 +108,17 @@ fn check(file: &str, content: &str, command: impl Fn() -> Command, expected: &st
         }
         println!("{runs} runs were interrupted {interruptions} times in {:?}", begun.elapsed());
         assert!(interruptions > 10 * runs, "{interruptions} interruptions in {runs} runs");
-        moved(&*sandbox, &command(), expected).await;
+        moved(&*sandbox, other_engine(), &command(), expected).await;
     });
     // What a suspended program went on by was kept.
     let kept = output_dir().join("cache/continuations");
     assert!(kept.read_dir().is_ok_and(|versions| versions.count() > 0), "nothing was suspended");
 }
 
-/// Runs a command which is stored at any moment, and gone on with by one engine and another in turn.
-async fn moved(sandbox: &dyn AsyncSandbox, command: &Command, expected: &str) {
+/// Runs a command which is stored at any moment, and gone on with by another engine and this one in turn.
+async fn moved(sandbox: &dyn AsyncSandbox, other: &Engine, command: &Command, expected: &str) {
     let mut random = Random(u64::from(std::process::id()) | 1);
-    let engines = [engine(), other_engine()];
+    let engines = [engine(), other];
     let mut here = sandbox.copy(1).await.unwrap().remove(0);
     let process = here.start_process(command.clone()).await.unwrap();
     let mut moves = 0;
@@ -238,9 +246,7 @@ puts "#{fibonacci(22)} #{text.size} #{hash}"
     check("script.rb", script, || Command::new("ruby").arg("script.rb"), &expected());
 }
 
-#[test]
-fn quickjs() {
-    let script = r#"
+const QUICKJS: &str = r#"
 function fibonacci(n) { return n < 2 ? n : fibonacci(n - 1) + fibonacci(n - 2); }
 
 function piece(i) {
@@ -263,7 +269,32 @@ let hash = 0;
 for (const c of text) hash = (Math.imul(hash, 31) + c.charCodeAt(0)) >>> 0;
 console.log(`${fibonacci(22)} ${text.length} ${hash}`);
 "#;
-    check("script.js", script, || Command::new("qjs").arg("script.js"), &expected());
+
+#[test]
+fn quickjs() {
+    check("script.js", QUICKJS, || Command::new("qjs").arg("script.js"), &expected());
+}
+
+/// What native code has saved goes on in the interpreter, and the other way round.
+#[test]
+fn quickjs_by_other_code() {
+    let (engine, interpreting) = (engine(), interpreting_engine());
+    test_within(LONGEST, async {
+        let command = Command::new("qjs").arg("script.js");
+        let [native, interpreted] = [engine, interpreting].map(|engine| async {
+            let sandbox =
+                engine.create(SandboxSpec::default().working_dir("/work").terminate_on_drop(true)).await.unwrap();
+            sandbox.write("script.js", QUICKJS).await.unwrap();
+            // The first time, it is compiled.
+            sandbox.run(Command::new("qjs").args(["-e", "0"])).await.unwrap();
+            let begun = Instant::now();
+            assert_eq!(stdout(&sandbox.run(command.clone()).await.unwrap()), expected());
+            println!("undisturbed in {:?}", begun.elapsed());
+            sandbox
+        });
+        let (sandbox, _) = (native.await, interpreted.await);
+        moved(&*sandbox, interpreting, &command, &expected()).await;
+    });
 }
 
 #[test]

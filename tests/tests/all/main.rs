@@ -35,6 +35,9 @@ mod soak;
 /// Sandboxes held still while their programs run: copied, saved and brought back, suspended and woken up.
 mod still;
 
+/// Programs that are saved by native code and go on in the interpreter, and the other way round.
+mod other_code;
+
 /// Tiny modules written as text, for the tests above.
 mod modules;
 
