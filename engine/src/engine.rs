@@ -209,9 +209,12 @@ impl Engine {
     /// Makes the sandbox of `spec`, unless one has its name already.
     async fn make(&self, spec: SandboxSpec) -> Result<Arc<dyn AsyncSandbox>, MakeError> {
         let image = self.shared.check(&spec)?;
-        let still = match &spec.snapshot_id {
-            Some(id) => Some(snapshot::read(&self.shared, id).await.map_err(CreateError::from)?),
-            None => None,
+        let (spec, still) = match &spec.snapshot_id {
+            Some(id) => {
+                let still = snapshot::read(&self.shared, id).await.map_err(CreateError::from)?;
+                (snapshot::spec_of(spec, &still)?, Some(still))
+            }
+            None => (spec, None),
         };
         let name = spec.name.clone();
         if let Some(name) = &name {
@@ -275,18 +278,19 @@ impl Sandboxes for Engine {
                 },
             };
             // Whoever holds the name may still be coming, or just be going and leave the name to us.
-            match holder.changed_from(SandboxStatus::Pending).await {
+            let outcome = match holder.changed_from(SandboxStatus::Pending).await {
                 SandboxStatus::Terminated => continue,
                 SandboxStatus::Suspending | SandboxStatus::Suspended => {
                     match suspend::resume(&self.shared, &holder).await {
+                        Ok(()) => BindOutcome::Resumed,
                         // It has ended instead.
                         Err(LifecycleError::WrongStatus(_)) => continue,
-                        resumed => resumed.map_err(|error| CreateError::Engine(error.into()))?,
+                        Err(error) => return Err(CreateError::Engine(error.into())),
                     }
                 }
-                _ => {}
-            }
-            return Ok((self.handle(holder, false), BindOutcome::Attached));
+                _ => BindOutcome::Attached,
+            };
+            return Ok((self.handle(holder, false), outcome));
         }
     }
 

@@ -134,7 +134,9 @@ impl Snapshots {
             return Ok((self.store.record(id).map_err(unrestorable)?, still));
         }
         let (record, checkpoint) = self.get(id)?;
-        Ok((record, Arc::new(Still::of(&checkpoint, &bases(), programs)?)))
+        let still = Still::of(&checkpoint, &bases(), programs)?;
+        let still = Still { has_processes: record.has_processes, ..still };
+        Ok((record, Arc::new(still)))
     }
 
     /// Returns a checkpoint, and what is known of it.

@@ -402,6 +402,9 @@ pub enum RestoreError {
         /// What is missing.
         reason: String,
     },
+    /// The sandbox that was to go back to it is in a state in which this can't be done.
+    #[error(transparent)]
+    WrongStatus(#[from] WrongStatus),
     /// The engine doesn't offer it.
     #[error(transparent)]
     Unsupported(#[from] Unsupported),
@@ -424,10 +427,4 @@ macro_rules! from_lifecycle {
     )*};
 }
 
-from_lifecycle!(ProcessError, FileError, CheckpointError);
-
-impl From<LifecycleError> for RestoreError {
-    fn from(error: LifecycleError) -> Self {
-        Self::Engine(error.into())
-    }
-}
+from_lifecycle!(ProcessError, FileError, CheckpointError, RestoreError);

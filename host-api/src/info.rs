@@ -15,7 +15,7 @@ pub struct SandboxInfo {
     pub status: SandboxStatus,
     /// Why it ended, of a terminated one.
     pub termination_reason: Option<TerminationReason>,
-    /// The image it began with, if it was asked for by name.
+    /// The image it began with, or the sandbox that it continued from did, if it was asked for by name.
     pub image: Option<String>,
     /// The snapshot it continued from.
     pub snapshot_id: Option<String>,

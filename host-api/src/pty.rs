@@ -52,7 +52,8 @@ pub struct PtyInfo {
 ///
 /// The session goes on when nobody is attached, and is found again by its id. It ends with its program, which may leave
 /// others behind, and with its sandbox; what the screen showed last can be read after that. Any number of callers may type
-/// and watch at once.
+/// and watch at once. While the sandbox is suspended, what is typed waits: [`connect_pty`](crate::AsyncSandbox::connect_pty)
+/// resumes it, as other calls of the sandbox do.
 #[async_trait]
 pub trait Pty: Send + Sync {
     /// Returns the id of the session.

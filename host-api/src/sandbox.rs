@@ -16,8 +16,9 @@ use crate::{
 /// A handle on one sandbox: a small computer with its own files, processes, pipes and limits.
 ///
 /// Handles are cheap, and any number of them, in any task, may be used at once. A handle outlives its sandbox: once that
-/// is terminated, [`info`](Self::info) and [`status`](Self::status) say so, and everything else fails with
-/// [`WrongStatus`](crate::WrongStatus). [`AsyncSandboxExt`](crate::AsyncSandboxExt) adds conveniences.
+/// is terminated, [`info`](Self::info) and [`status`](Self::status) say so, [`list_snapshots`](Self::list_snapshots) has
+/// what it left, and everything else fails with [`WrongStatus`](crate::WrongStatus).
+/// [`AsyncSandboxExt`](crate::AsyncSandboxExt) adds conveniences.
 ///
 /// # States
 ///
@@ -311,19 +312,19 @@ pub trait AsyncSandbox: Send + Sync {
         Err(Unsupported::new("resume").into())
     }
 
-    /// Saves the sandbox, which goes on meanwhile. Returns when the snapshot can be restored.
+    /// Saves the sandbox, which goes on meanwhile. Returns when the snapshot can be restored, which outlives the sandbox.
     async fn checkpoint(&self, _kind: SnapshotKind) -> Result<SnapshotInfo, CheckpointError> {
         Err(Unsupported::new("checkpoint").into())
     }
 
-    /// Returns the snapshots of this sandbox, oldest first.
+    /// Returns the snapshots of this sandbox, oldest first, in any state.
     async fn list_snapshots(&self) -> Result<Vec<SnapshotInfo>, CheckpointError> {
         Err(Unsupported::new("list_snapshots").into())
     }
 
     /// Has the sandbox go on from one of its snapshots, or of another sandbox, in place of what it is now: with the files and
-    /// processes that it had then, under the same id and name. Its processes of now are killed, as are calls that wait for
-    /// them; handles stay good.
+    /// processes that it had then, under the same id and name, and with the limits and timeouts of now. Its processes of now
+    /// are killed, which ends what waits for them; handles stay good.
     ///
     /// # Errors
     ///
@@ -332,7 +333,8 @@ pub trait AsyncSandbox: Send + Sync {
         Err(Unsupported::new("rollback").into())
     }
 
-    /// Makes `times` live copies of the running sandbox, processes included, and returns handles on them.
+    /// Makes `times` live copies of the running sandbox, processes included, and returns handles on them. Copies have ids of
+    /// their own and no names. If one can't be made, none is.
     async fn copy(&self, _times: usize) -> Result<Vec<Arc<dyn AsyncSandbox>>, CheckpointError> {
         Err(Unsupported::new("copy").into())
     }

@@ -22,14 +22,16 @@ pub struct SandboxSpec {
     pub name: Option<String>,
     /// The image whose files the sandbox begins with; `None` is the engine's own.
     pub image: Option<String>,
-    /// The snapshot to continue from, in place of an image.
+    /// The snapshot to continue from, in place of an image. The environment, the working directory and the limits are those
+    /// of the snapshot, as far as nothing else is said here.
     pub snapshot_id: Option<String>,
     /// Variables that are added to the image's environment.
     pub env: BTreeMap<String, String>,
     /// The directory that processes start in and that relative paths begin at; `None` is the image's. It is made if it
     /// doesn't exist.
     pub working_dir: Option<String>,
-    /// A program to start as soon as the sandbox runs, with its arguments; none if empty.
+    /// A program to start as soon as the sandbox runs, with its arguments; none if empty. A sandbox that goes on with the
+    /// processes of a snapshot can't have one.
     pub entrypoint: Vec<String>,
     /// How long the sandbox may be idle, with no call in progress and no process running that a call started; after
     /// that a named sandbox is suspended and another one terminated. `None`, the default, is for ever.
@@ -39,7 +41,8 @@ pub struct SandboxSpec {
     /// Whether the sandbox is terminated when the last clone of the handle that `create` returned is dropped. By
     /// default it lives on and can be connected to.
     pub terminate_on_drop: bool,
-    /// What the sandbox and its processes may use.
+    /// What the sandbox and its processes may use. With a `snapshot_id`, the default stands for the limits of the snapshot,
+    /// and its processes can't go on under others; [`update`](crate::AsyncSandbox::update) can change them later.
     pub limits: Limits,
     /// Directories of the host that the sandbox sees.
     pub mounts: Vec<Mount>,

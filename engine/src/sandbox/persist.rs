@@ -113,9 +113,9 @@ impl Live {
     ///
     /// For what doesn't fit together, or isn't there any more: what was still may come from anyone.
     pub(crate) fn load(engine: &Shared, inner: &Arc<Inner>, still: &Still) -> Result<Continued, CreateError> {
-        let (spec, limits) = (&inner.spec, still.limits());
+        let (spec, limits) = (&inner.spec, inner.limits());
         let clock = Clock::load(&still.clock);
-        let fs = FileSystem::new(&still.tree, still.quota(), clock.clone());
+        let fs = FileSystem::new(&still.tree, boot::quota_of(&limits), clock.clone());
         for wanted in &spec.mounts {
             boot::mount(&fs, wanted)?;
         }
@@ -142,7 +142,7 @@ impl Live {
             cwd,
             root,
             base: still.base.clone(),
-            idle: Idle::new(engine.runtime.timers.clone(), inner, spec.idle_timeout),
+            idle: Idle::new(engine.runtime.timers.clone(), inner, inner.idle_timeout()),
             is_resting: false.into(),
             over: false.into(),
         });

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use stillbox_api::{
-    AsyncSandbox, CheckpointError, CreateError, LogLevel, RestoreError, SandboxStatus, SnapshotInfo, SnapshotKind,
+    AsyncSandbox, CheckpointError, CreateError, Limits, LogLevel, RestoreError, SandboxSpec, SandboxStatus,
+    SnapshotInfo, SnapshotKind,
 };
 use stillbox_checkpoint::Purpose;
 
@@ -56,8 +57,20 @@ pub(crate) async fn copy(
         let moment = inner.begin(SandboxStatus::Snapshotting)?;
         still(moment.live(), inner).await?
     };
-    let failed = |error: CreateError| CheckpointError::Engine(error.into());
-    (0..times).map(|_| engine.copy_of(inner, &still).map_err(failed)).collect()
+    let mut copies: Vec<Arc<dyn AsyncSandbox>> = Vec::new();
+    for _ in 0..times {
+        match engine.copy_of(inner, &still) {
+            Ok(copy) => copies.push(copy),
+            Err(error) => {
+                // Nobody would know of those that were made.
+                for copy in copies {
+                    let _ = copy.terminate().await;
+                }
+                return Err(CheckpointError::Engine(error.into()));
+            }
+        }
+    }
+    Ok(copies)
 }
 
 /// Has a sandbox go on from a snapshot, in place of what it is now.
@@ -72,11 +85,29 @@ pub(crate) async fn rollback(engine: &Arc<Shared>, inner: &Arc<Inner>, id: &str)
         CreateError::Restore(error) => error,
         error => RestoreError::Engine(error.into()),
     })?;
-    let before = inner.replace(&continued.live).map_err(|error| RestoreError::Engine(error.into()))?;
+    let before = inner.replace(&continued.live)?;
     before.close();
     continued.live.log.event(LogLevel::Info, &format!("went back to {id}"));
     continued.go_on().map_err(|error| RestoreError::Engine(error.into()))?;
     Ok(())
+}
+
+/// Returns what a sandbox is to be that begins with a snapshot: what `spec` leaves open is as it was.
+///
+/// # Errors
+///
+/// [`CreateError::InvalidSpec`] if `spec` asks for what processes that go on can't have.
+pub(crate) fn spec_of(spec: SandboxSpec, still: &Still) -> Result<SandboxSpec, CreateError> {
+    let saved = still.limits();
+    let limits = if spec.limits == Limits::default() { saved.clone() } else { spec.limits };
+    let invalid = |reason: &str| Err(CreateError::InvalidSpec { reason: reason.into() });
+    if still.has_processes && limits != saved {
+        return invalid("the processes of a snapshot go on under the limits that they had; `update` changes those");
+    }
+    if still.has_processes && !spec.entrypoint.is_empty() {
+        return invalid("the processes of a snapshot go on, and no entry point is started beside them");
+    }
+    Ok(SandboxSpec { image: still.sandbox.image.clone(), limits, ..spec })
 }
 
 /// Brings a snapshot into memory.

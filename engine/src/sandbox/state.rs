@@ -61,6 +61,14 @@ struct State {
     ended: Option<(TerminationReason, u64)>,
 }
 
+impl State {
+    /// Returns what runs, or has stayed of what will run again.
+    fn in_memory(&self) -> Option<&Arc<Live>> {
+        let kept = self.rest.as_ref().and_then(|rest| rest.kept.as_ref()).map(|kept| &kept.live);
+        self.live.as_ref().or(kept)
+    }
+}
+
 impl Inner {
     /// Returns a sandbox that is pending.
     pub(crate) fn new(engine: Weak<Shared>, id: String, number: u64, spec: SandboxSpec) -> Arc<Self> {
@@ -225,11 +233,14 @@ impl Inner {
         self.state.lock().auto_resume
     }
 
+    pub(crate) fn limits(&self) -> Limits {
+        self.state.lock().limits.clone()
+    }
+
     pub(crate) fn set_limits(&self, limits: Limits) {
         let mut state = self.state.lock();
         // Under the lock, so that of two changes the same one is the last for everybody.
-        let kept = state.rest.as_ref().and_then(|rest| rest.kept.as_ref()).map(|kept| &kept.live);
-        if let Some(live) = state.live.as_ref().or(kept) {
+        if let Some(live) = state.in_memory() {
             live.set_limits(&limits);
         }
         state.limits = limits;
@@ -240,7 +251,7 @@ impl Inner {
         let mut state = self.state.lock();
         state.idle_timeout = idle_timeout;
         state.auto_resume = auto_resume.unwrap_or(state.auto_resume);
-        let live = state.live.clone();
+        let live = state.in_memory().cloned();
         drop(state);
         if let Some(live) = live {
             live.set_idle_timeout(idle_timeout);

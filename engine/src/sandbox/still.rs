@@ -20,8 +20,8 @@ use stillbox_checkpoint::sandbox::persist::SandboxState;
 use stillbox_checkpoint::{Checkpoint, ChunkTable, Chunks, State, StateError};
 use stillbox_kernel::chunk::ChunkReader;
 use stillbox_kernel::clock::persist::ClockState;
+use stillbox_kernel::fs::Tree;
 use stillbox_kernel::fs::persist::BaseTree;
-use stillbox_kernel::fs::{Quota, Tree};
 
 use crate::image::Base;
 use crate::memory::Image;
@@ -69,11 +69,7 @@ impl AsRef<[u8]> for Shared {
 }
 
 impl Still {
-    /// Returns the quota of its files.
-    pub(crate) fn quota(&self) -> Quota {
-        quota_of(&self.limits())
-    }
-
+    /// Returns the limits of the sandbox that stood still.
     pub(crate) fn limits(&self) -> Limits {
         self.sandbox.limits.load(Limits::default())
     }

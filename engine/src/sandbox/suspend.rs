@@ -130,6 +130,8 @@ async fn resume_now(engine: &Arc<Shared>, inner: &Arc<Inner>) -> Result<(), Life
     })?;
     live.log.event(LogLevel::Info, "resumed");
     live.is_resting.store(false, Ordering::Release);
+    // Waking it up is a use, after which it can be idle again.
+    let _busy = live.idle.busy();
     inner.wake(&live)?;
     for process in waiting {
         process.launch().map_err(|errno| failed(errno.into()))?;

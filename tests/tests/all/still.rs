@@ -343,7 +343,7 @@ fn an_idle_sandbox_with_a_name_is_suspended_and_one_without_ends() {
             a_moment(10).await;
         }
         let (found, outcome) = engine().get_or_create("idles", SandboxSpec::default()).await.unwrap();
-        assert_eq!((found.id(), outcome), (named.id(), BindOutcome::Attached));
+        assert_eq!((found.id(), outcome), (named.id(), BindOutcome::Resumed));
         assert_eq!(found.read_to_string("file").await.unwrap(), "kept");
         named.terminate().await.unwrap();
     });
