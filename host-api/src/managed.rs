@@ -252,6 +252,26 @@ mod tests {
     }
 
     #[test]
+    fn the_defaults_are_those_of_the_hosted_api() {
+        let policy = RestartPolicy {
+            condition: RestartCondition::OnFailure,
+            restarts_max: None,
+            backoff_initial: Duration::from_millis(500),
+            backoff_max: Duration::from_secs(30),
+        };
+        assert_eq!(RestartPolicy::default(), policy);
+        let probe = Probe::Tcp { port: 80 };
+        let check = HealthCheck {
+            probe: probe.clone(),
+            initial_delay: Duration::from_millis(5000),
+            interval: Duration::from_millis(1000),
+            timeout: Duration::from_millis(500),
+            failure_threshold: 3,
+        };
+        assert_eq!(HealthCheck::new(probe), check);
+    }
+
+    #[test]
     fn the_condition_and_the_maximum_decide() {
         use ProcessStatus::{Exited, OomKilled, Signaled};
         for (condition, expected) in [

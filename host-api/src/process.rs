@@ -218,6 +218,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_end_is_a_code_or_a_signal() {
+        use ProcessStatus::{Exited, OomKilled, Running, Signaled};
+        for (status, name, exit_code, signal) in [
+            (Running, "running", None, None),
+            (Exited(137), "exited", Some(137), None),
+            (Signaled(15), "signaled", None, Some(15)),
+            (OomKilled, "oom_killed", None, Some(9)),
+        ] {
+            assert_eq!((status.as_str(), status.exit_code(), status.signal()), (name, exit_code, signal));
+        }
+    }
+
+    #[test]
     fn text_of_digits_is_a_number() {
         assert_eq!(ProcessRef::from("17"), ProcessRef::Pid(17));
         for name in ["", "web", "1a", "+1", "-1", "99999999999", "1 "] {

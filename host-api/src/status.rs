@@ -114,6 +114,12 @@ mod tests {
     }
 
     #[test]
+    fn the_names_are_those_of_the_wire() {
+        let names = SandboxStatus::ALL.map(SandboxStatus::as_str);
+        assert_eq!(names, ["pending", "running", "snapshotting", "suspending", "suspended", "terminated"]);
+    }
+
+    #[test]
     fn every_state_is_reached_from_pending_and_ends_terminated() {
         for state in SandboxStatus::ALL {
             let reached = SandboxStatus::ALL.iter().any(|from| from.can_become(state));

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::FutureExt as _;
 use futures::future::{BoxFuture, join_all};
 
 use super::{assert_fails, pause};
 use crate::{
-    AsyncSandbox, AsyncSandboxExt as _, BindOutcome, Command, ConnectError, CreateError, FileError, InputMode,
-    LifecycleError, Limits, ProcessError, SandboxSpec, SandboxStatus, SandboxUpdate, Sandboxes, TerminationReason,
+    AsyncSandbox, AsyncSandboxExt as _, BindOutcome, CheckpointError, Command, ConnectError, CreateError, FileError,
+    InputMode, LifecycleError, Limits, ProcessError, SandboxSpec, SandboxStatus, SandboxUpdate, Sandboxes,
+    TerminationReason,
 };
 
 pub(super) async fn ids_and_names_connect(engine: &dyn Sandboxes) {
@@ -79,7 +81,29 @@ pub(super) async fn list_has_the_terminated(engine: &dyn Sandboxes) {
     let status = |id: &str| listed.iter().find(|info| info.id == id).map(|info| info.status);
     assert_eq!(status(running.id()), Some(SandboxStatus::Running));
     assert_eq!(status(over.id()), Some(SandboxStatus::Terminated));
+    // The oldest come first.
+    let made: Vec<_> =
+        listed.iter().map(|info| &*info.id).filter(|id| [running.id(), over.id()].contains(id)).collect();
+    assert_eq!(made, [running.id(), over.id()]);
     running.terminate().await.unwrap();
+}
+
+/// Whoever stops waiting for a sandbox leaves none behind.
+pub(super) async fn a_dropped_create_leaves_nothing(engine: &dyn Sandboxes) {
+    let spec = || SandboxSpec::named("contract-dropped").entrypoint(["sleep", "60"]);
+    if let Some(made) = engine.create(spec()).now_or_never() {
+        made.unwrap().terminate().await.unwrap();
+    }
+    let again = engine.create(spec()).await.unwrap();
+    again.terminate().await.unwrap();
+}
+
+/// An engine without snapshots says so.
+pub(super) async fn snapshots_are_offered_or_refused(engine: &dyn Sandboxes) {
+    use CheckpointError::{NotFound, Unsupported};
+    assert!(matches!(engine.list_snapshots().await, Ok(_) | Err(Unsupported(_))));
+    assert_fails!(engine.get_snapshot("no-such-snapshot").await, NotFound { .. } | Unsupported(_));
+    assert_fails!(engine.delete_snapshot("no-such-snapshot").await, NotFound { .. } | Unsupported(_));
 }
 
 pub(super) async fn sandboxes_are_apart(engine: &dyn Sandboxes) {

@@ -6,8 +6,8 @@ use futures::StreamExt as _;
 
 use super::assert_fails;
 use crate::{
-    AsyncSandbox, AsyncSandboxExt as _, Command, FileError, InputMode, LifecycleError, Limits, LogFilter, ProcessError,
-    SandboxStatus, SandboxUpdate, TerminationReason,
+    AsyncSandbox, AsyncSandboxExt as _, CheckpointError, Command, FileError, InputMode, LifecycleError, Limits,
+    LogFilter, ProcessError, PtySpec, RestoreError, SandboxStatus, SandboxUpdate, SnapshotKind, TerminationReason,
 };
 
 pub(super) async fn running_from_the_start(sandbox: &dyn AsyncSandbox) {
@@ -55,10 +55,21 @@ pub(super) async fn terminated_is_final(sandbox: &dyn AsyncSandbox) {
     assert_fails!(sandbox.start_process(Command::new("true")).await, ProcessError::WrongStatus(_));
     assert_fails!(sandbox.list_processes().await, ProcessError::WrongStatus(_));
     assert_fails!(sandbox.get_process(1.into()).await, ProcessError::WrongStatus(_));
+    assert_fails!(sandbox.wait_process(1.into()).await, ProcessError::WrongStatus(_));
+    assert_fails!(sandbox.kill_process(1.into()).await, ProcessError::WrongStatus(_));
+    assert_fails!(sandbox.send_signal(1.into(), 15).await, ProcessError::WrongStatus(_));
+    assert_fails!(sandbox.write_stdin(1.into(), "x".into()).await, ProcessError::WrongStatus(_));
+    assert_fails!(sandbox.close_stdin(1.into()).await, ProcessError::WrongStatus(_));
     assert_fails!(sandbox.restart_process(1.into()).await, ProcessError::WrongStatus(_));
+    assert_fails!(sandbox.get_output(1.into()).await, ProcessError::WrongStatus(_));
+    assert_fails!(sandbox.follow_output(1.into()).await.map(drop), ProcessError::WrongStatus(_));
     assert_fails!(sandbox.get_logs(LogFilter::default()).await, ProcessError::WrongStatus(_));
+    let terminal = sandbox.create_pty(PtySpec::new(Command::new("true"))).await;
+    assert_fails!(terminal.map(drop), ProcessError::WrongStatus(_));
+    assert_fails!(sandbox.list_ptys().await, ProcessError::WrongStatus(_));
     assert_fails!(sandbox.read_file("x").await, FileError::WrongStatus(_));
     assert_fails!(sandbox.write("x", "y").await, FileError::WrongStatus(_));
+    assert_fails!(sandbox.delete_file("x").await, FileError::WrongStatus(_));
     assert_fails!(sandbox.list_directory("/").await, FileError::WrongStatus(_));
     assert_fails!(sandbox.update(SandboxUpdate::default()).await, LifecycleError::WrongStatus(_));
     assert_fails!(sandbox.wait_until_running().await, LifecycleError::WrongStatus(_));
@@ -114,4 +125,17 @@ pub(super) async fn the_ephemeral_are_not_suspended(sandbox: &dyn AsyncSandbox) 
     let refused = sandbox.suspend().await;
     assert!(matches!(refused, Err(LifecycleError::Ephemeral { .. } | LifecycleError::Unsupported(_))), "{refused:?}");
     assert_eq!(sandbox.status().await.unwrap(), SandboxStatus::Running);
+}
+
+/// An engine that can't hold a sandbox still says so, and nothing has happened.
+pub(super) async fn holding_still_is_offered_or_refused(sandbox: &dyn AsyncSandbox) {
+    use CheckpointError::Unsupported;
+    assert!(matches!(sandbox.checkpoint(SnapshotKind::Filesystem).await, Ok(_) | Err(Unsupported(_))));
+    assert!(matches!(sandbox.list_snapshots().await, Ok(_) | Err(Unsupported(_))));
+    assert!(matches!(sandbox.copy(0).await, Ok(_) | Err(Unsupported(_))));
+    assert!(matches!(sandbox.resume().await, Ok(()) | Err(LifecycleError::Unsupported(_))));
+    let rollback = sandbox.rollback("no-such-snapshot").await;
+    assert_fails!(rollback, RestoreError::NotFound { .. } | RestoreError::Unsupported(_));
+    assert_eq!(sandbox.status().await.unwrap(), SandboxStatus::Running);
+    assert!(sandbox.run(Command::new("true")).await.unwrap().success());
 }

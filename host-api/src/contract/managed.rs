@@ -58,6 +58,11 @@ pub(super) async fn a_name_a_policy_or_a_check_makes_it_managed(sandbox: &dyn As
     assert_eq!((info.status, info.health), (ManagedStatus::Running, HealthStatus::Disabled));
     assert_eq!((info.last_exit, info.next_restart_at_ms, &info.last_error), (None, None, &None));
 
+    let check = HealthCheck::exec(["true"]);
+    let probed = sandbox.start_process(Command::new("sleep").arg("60").health_check(check)).await.unwrap();
+    let info = managed(&probed);
+    assert_eq!((info.status, info.health), (ManagedStatus::Starting, HealthStatus::Starting));
+
     // Without a name it is found by its number alone.
     let never = RestartPolicy::new(RestartCondition::Never);
     let unnamed = sandbox.start_process(Command::new("sleep").arg("60").restart(never)).await.unwrap();
@@ -153,6 +158,20 @@ pub(super) async fn kill_asks_first_and_is_final(sandbox: &dyn AsyncSandbox) {
     pause(sandbox, "0.3").await;
     let later = sandbox.get_process("polite".into()).await.unwrap();
     assert_eq!((later.status, managed(&later).restart_count), (ProcessStatus::Exited(4), 0));
+}
+
+pub(super) async fn kill_asks_the_whole_group(sandbox: &dyn AsyncSandbox) {
+    let child = "trap ': > asked; exit' TERM; echo ready; while :; do sleep 0.05; done";
+    // It ends when its child has been asked to as well.
+    let script = format!(
+        "trap 'while [ ! -e asked ]; do sleep 0.05; done; exit 4' TERM; sh -c \"{child}\" & while :; do sleep 0.05; done"
+    );
+    sandbox.start_process(Command::shell(script).name("group")).await.unwrap();
+    let mut events = sandbox.follow_stdout("group".into()).await.unwrap();
+    assert_eq!(events.next().await.unwrap().unwrap().line, "ready");
+    sandbox.kill_process("group".into()).await.unwrap();
+    let over = sandbox.wait_process("group".into()).await.unwrap();
+    assert_eq!(over.status, ProcessStatus::Exited(4));
 }
 
 pub(super) async fn kill_insists_after_the_grace(sandbox: &dyn AsyncSandbox) {

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use futures::StreamExt as _;
 
-use super::lines;
-use crate::{AsyncSandbox, Command, InputMode, OutputMode, OutputSink, OutputStream, ProcessStatus};
+use super::{assert_fails, lines, within};
+use crate::{AsyncSandbox, Command, InputMode, OutputMode, OutputSink, OutputStream, ProcessError, ProcessStatus};
 
 pub(super) async fn both_in_order_of_arrival(sandbox: &dyn AsyncSandbox) {
     let script = "echo a; sleep 0.1; echo b >&2; sleep 0.1; echo c";
@@ -32,6 +32,19 @@ pub(super) async fn discarded_is_empty(sandbox: &dyn AsyncSandbox) {
     sandbox.wait_process(pid).await.unwrap();
     assert!(sandbox.get_stdout(pid).await.unwrap().lines.is_empty());
     assert_eq!(sandbox.get_output(pid).await.unwrap().lines, ["b"]);
+}
+
+/// Following what isn't captured ends with the process, and not before.
+pub(super) async fn discarded_is_followed_to_the_end(sandbox: &dyn AsyncSandbox) {
+    let command = Command::new("cat").stdin(InputMode::Pipe).stdout(OutputMode::Discard).stderr(OutputMode::Discard);
+    let pid = sandbox.start_process(command).await.unwrap().pid.into();
+    let mut events = sandbox.follow_output(pid).await.unwrap();
+    sandbox.write_stdin(pid, "unseen\n".into()).await.unwrap();
+    assert!(within(sandbox, "0.3", events.next()).await.is_none(), "it ends before the process does");
+    sandbox.close_stdin(pid).await.unwrap();
+    assert!(events.next().await.is_none());
+    assert!(sandbox.get_stderr(pid).await.unwrap().lines.is_empty());
+    assert!(sandbox.get_output(pid).await.unwrap().bytes.is_empty());
 }
 
 /// A sink that takes so many bytes, and fails then.
@@ -71,6 +84,40 @@ pub(super) async fn failing_sink_is_a_broken_pipe(sandbox: &dyn AsyncSandbox) {
     let result = sandbox.run(Command::new("yes").stdout(OutputMode::Stream(sink.clone()))).await.unwrap();
     assert!(result.signal() == Some(13) || result.exit_code == 1, "{result:?}");
     assert!(sink.taken.lock().unwrap().starts_with(b"y\ny\n"));
+}
+
+pub(super) async fn redirected_goes_on_to_a_sink(sandbox: &dyn AsyncSandbox) {
+    let pid = sandbox.start_process(Command::new("cat").stdin(InputMode::Pipe)).await.unwrap().pid.into();
+    sandbox.write_stdin(pid, "captured\n".into()).await.unwrap();
+    while sandbox.get_stdout(pid).await.unwrap().bytes.len() < 9 {
+        super::pause(sandbox, "0.05").await;
+    }
+    let sink = Sink::new(usize::MAX);
+    sandbox.redirect_output(pid, OutputStream::Stdout, sink.clone()).await.unwrap();
+    assert_eq!(&**sink.taken.lock().unwrap(), b"captured\n");
+    assert!(sandbox.get_stdout(pid).await.unwrap().bytes.is_empty());
+    sandbox.write_stdin(pid, "live".into()).await.unwrap();
+    sandbox.close_stdin(pid).await.unwrap();
+    sandbox.wait_process(pid).await.unwrap();
+    assert_eq!(&**sink.taken.lock().unwrap(), b"captured\nlive");
+    assert!(sandbox.get_stdout(pid).await.unwrap().bytes.is_empty());
+
+    let unknown = sandbox.redirect_output("nobody".into(), OutputStream::Stdout, sink).await;
+    assert_fails!(unknown, ProcessError::NotFound { .. });
+}
+
+/// Lines are the same however they are read: without their ends, and text whatever was written.
+pub(super) async fn lines_are_text_without_their_ends(sandbox: &dyn AsyncSandbox) {
+    let written = bytes::Bytes::from_static(b"a\r\n\n b\xff\rc\nlast");
+    let expected = ["a", "", " b\u{fffd}\rc", "last"];
+    let cat = Command::new("cat").stdin(written.clone());
+    let pid = sandbox.start_process(cat.clone()).await.unwrap().pid.into();
+    assert_eq!(lines(sandbox.follow_stdout(pid).await.unwrap()).await, expected);
+    sandbox.wait_process(pid).await.unwrap();
+    for output in [sandbox.get_stdout(pid).await.unwrap(), sandbox.get_output(pid).await.unwrap()] {
+        assert_eq!((output.lines, output.bytes), (expected.map(String::from).to_vec(), written.clone()));
+    }
+    assert_eq!(sandbox.run(cat).await.unwrap().stdout, expected.join("\n"));
 }
 
 pub(super) async fn follow_replays_then_ends_at_exit(sandbox: &dyn AsyncSandbox) {

@@ -37,9 +37,34 @@ pub(super) async fn unknown_is_not_found(sandbox: &dyn AsyncSandbox) {
         assert_fails!(sandbox.send_signal(process, 15).await, ProcessError::NotFound { .. });
         assert_fails!(sandbox.write_stdin(process, "x".into()).await, ProcessError::NotFound { .. });
         assert_fails!(sandbox.close_stdin(process).await, ProcessError::NotFound { .. });
+        assert_fails!(sandbox.restart_process(process).await, ProcessError::NotFound { .. });
+        assert_fails!(sandbox.get_stdout(process).await, ProcessError::NotFound { .. });
+        assert_fails!(sandbox.get_stderr(process).await, ProcessError::NotFound { .. });
         assert_fails!(sandbox.get_output(process).await, ProcessError::NotFound { .. });
+        assert!(matches!(sandbox.follow_stdout(process).await, Err(ProcessError::NotFound { .. })));
+        assert!(matches!(sandbox.follow_stderr(process).await, Err(ProcessError::NotFound { .. })));
         assert!(matches!(sandbox.follow_output(process).await, Err(ProcessError::NotFound { .. })));
     }
+}
+
+/// Text that is all digits is a number, and any other a name.
+pub(super) async fn text_is_a_number_or_a_name(sandbox: &dyn AsyncSandbox) {
+    for name in ["1st", "-1", "grüße aus 17", "?#%2F"] {
+        let started = sandbox.start_process(Command::new("sleep").arg("60").name(name)).await.unwrap();
+        assert_eq!(sandbox.get_process(name.into()).await.unwrap().pid, started.pid, "{name}");
+        let number = started.pid.to_string();
+        assert_eq!(sandbox.get_process((&*number).into()).await.unwrap().name.as_deref(), Some(name));
+    }
+    assert_fails!(sandbox.get_process("99999999999".into()).await, ProcessError::NotFound { .. });
+}
+
+pub(super) async fn a_failed_start_leaves_nothing(sandbox: &dyn AsyncSandbox) {
+    let start = |command: Command| sandbox.start_process(command.name("worker"));
+    assert_fails!(start(Command::new("no-such-program")).await, ProcessError::NoSuchProgram { .. });
+    assert_fails!(start(Command::new("true").working_dir("no-such-dir")).await, ProcessError::NoWorkingDir { .. });
+    assert_fails!(sandbox.get_process("worker".into()).await, ProcessError::NotFound { .. });
+    assert!(sandbox.list_processes().await.unwrap().is_empty());
+    start(Command::new("sleep").arg("60")).await.unwrap();
 }
 
 pub(super) async fn names_address_and_are_unique(sandbox: &dyn AsyncSandbox) {

@@ -70,6 +70,9 @@ fn a_module_that_starts_with_too_much_memory_does_not_start() {
         sandbox.write("large.wasm", module).await.unwrap();
         let result = sandbox.ran(Command::new("./large.wasm")).await;
         assert_eq!((result.exit_code, result.reason), (SIGKILL, ExitReason::OomKilled), "{result:?}");
+        let started = sandbox.start_process(Command::new("./large.wasm")).await.unwrap();
+        let ended = sandbox.wait_process((&started).into()).await.unwrap();
+        assert_eq!((ended.status, ended.status.exit_code()), (ProcessStatus::OomKilled, None));
         let result = sandbox.sh("./large.wasm 2> /dev/null; echo $?").await;
         assert_eq!(stdout(&result), "137\n", "as after the out-of-memory killer");
         assert_works(&sandbox).await;
