@@ -1,8 +1,9 @@
+use std::path::Path;
 use std::time::Duration;
 
 use futures::StreamExt as _;
 use stillbox::{
-    AsyncSandbox, AsyncSandboxExt as _, BindOutcome, Command, Engine, FileError, InputMode, LifecycleError,
+    AsyncSandbox, AsyncSandboxExt as _, BindOutcome, Command, Engine, FileError, InputMode, LifecycleError, Limits,
     ProcessInfo, ProcessStatus, RestartPolicy, SandboxSpec, SandboxStatus, SandboxUpdate, Sandboxes as _, SnapshotKind,
 };
 use stillbox_tests::{assert_nothing_held, engine, test};
@@ -273,15 +274,33 @@ fn going_back_undoes_what_was_done_since() {
     });
 }
 
+/// Returns an engine that keeps snapshots in a directory, where other ones find them.
+fn engine_over(dir: &Path) -> Engine {
+    let cache = stillbox_tests::output_dir().join("cache");
+    Engine::builder().cache_dir(cache).snapshot_dir(dir).build().unwrap()
+}
+
+#[test]
+fn another_engine_begins_with_the_files_that_one_has_saved() {
+    test(async {
+        let dir = tempfile::tempdir().unwrap();
+        let sandbox = engine_over(dir.path()).create(SandboxSpec::default()).await.unwrap();
+        sandbox.write("file", "kept").await.unwrap();
+        let snapshot = sandbox.checkpoint(SnapshotKind::Filesystem).await.unwrap();
+        let (limits, second) = (Limits { processes: 7, ..Limits::default() }, engine_over(dir.path()));
+        let spec = SandboxSpec::default().limits(limits.clone()).entrypoint(["sleep", "60"]);
+        let again = second.create(spec.snapshot_id(&snapshot.id)).await.unwrap();
+        assert_eq!(again.info().await.unwrap().limits, limits);
+        assert_eq!(again.list_processes().await.unwrap().len(), 1);
+        assert_eq!(again.read_to_string("file").await.unwrap(), "kept");
+    });
+}
+
 #[test]
 fn another_engine_goes_on_with_what_one_has_left() {
     test(async {
         let dir = tempfile::tempdir().unwrap();
-        let engine = || {
-            let cache = stillbox_tests::output_dir().join("cache");
-            Engine::builder().cache_dir(cache).snapshot_dir(dir.path()).build().unwrap()
-        };
-        let first = engine();
+        let first = engine_over(dir.path());
         let sandbox = first.create(SandboxSpec::named("moves")).await.unwrap();
         let process = sandbox.start_process(Command::shell(COMPUTE)).await.unwrap();
         a_moment(60).await;
@@ -289,7 +308,7 @@ fn another_engine_goes_on_with_what_one_has_left() {
         sandbox.suspend().await.unwrap();
         drop((sandbox, first));
 
-        let second = engine();
+        let second = engine_over(dir.path());
         let found = second.connect("moves").await.unwrap();
         assert_eq!(found.status().await.unwrap(), SandboxStatus::Suspended);
         assert_eq!(output_of(&*found, &process).await, COMPUTED);
