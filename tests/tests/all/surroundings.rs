@@ -18,7 +18,7 @@ fn the_image_has_what_programs_expect() {
         ("whoami; id -u; echo $HOME; pwd; echo $PATH | grep -c /bin", "root\n0\n/root\n/root\n1"),
         ("stat -c '%a %F' /tmp", "1777 directory"),
         (
-            "for program in sh bash ls grep sed awk find tar jq; do command -v $program > /dev/null || echo no $program; done",
+            "for program in sh bash ls grep sed awk find tar jq lua; do command -v $program > /dev/null || echo no $program; done",
             "",
         ),
     ]);

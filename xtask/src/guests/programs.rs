@@ -12,6 +12,8 @@ pub struct Program {
     pub name: String,
     /// The package that it belongs to.
     pub package: String,
+    /// Whether part of it is C, in the package's directory `c`.
+    pub has_c: bool,
 }
 
 impl Program {
@@ -55,9 +57,11 @@ pub fn all(guests: &Path) -> Result<Vec<Program>> {
     let workspace: Workspace = read(&guests.join("Cargo.toml"))?;
     let mut programs = Vec::new();
     for member in workspace.workspace.members {
-        let manifest: Manifest = read(&guests.join(&member).join("Cargo.toml"))?;
+        let directory = guests.join(&member);
+        let manifest: Manifest = read(&directory.join("Cargo.toml"))?;
+        let has_c = directory.join("c").is_dir();
         for Bin { name } in manifest.bin {
-            programs.push(Program { name, package: manifest.package.name.clone() });
+            programs.push(Program { name, package: manifest.package.name.clone(), has_c });
         }
     }
     programs.sort_by(|a, b| a.name.cmp(&b.name));

@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use super::programs::{self, Program};
 use super::sources;
-use super::toolchain::Toolchain;
 
 const FILE: &str = "prebuilt/provenance.json";
 
@@ -32,12 +31,12 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Describes `wasm`, which was just built from `sources`.
-    pub fn new(program: &Program, toolchain: &Toolchain, sources: String, wasm: &[u8]) -> Self {
+    /// Describes `wasm`, which `toolchain` has just built from `sources`.
+    pub fn new(program: &Program, toolchain: String, sources: String, wasm: &[u8]) -> Self {
         Self {
             name: program.name.clone(),
             package: program.package.clone(),
-            toolchain: toolchain.description().to_owned(),
+            toolchain,
             sources,
             blake3: blake3::hash(wasm).to_hex().to_string(),
             size: wasm.len() as u64,
