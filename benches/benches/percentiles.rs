@@ -65,7 +65,8 @@ fn main() -> Result<()> {
 
 fn lives() -> Result<()> {
     let engine = engine()?;
-    let sides = vec![Side::timed("stillbox", || create::life(&engine)), Side::timed("native /bin/true", create::native)];
+    let sides =
+        vec![Side::timed("stillbox", || create::life(&engine)), Side::timed("native /bin/true", create::native)];
     println!("{}", compare("create: create, run(\"true\"), terminate", MANY, sides)?);
     let sides = vec![Side::timed("stillbox", || create::create_terminate(&engine))];
     println!("{}", compare("create: create, terminate", MANY, sides)?);
