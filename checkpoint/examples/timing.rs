@@ -24,9 +24,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut changed = bytes.to_vec();
         dirty.iter().for_each(|range| changed[range.start as usize] ^= 0x55);
         let changed = Bytes::from(changed);
-        let (next, rehashing) = timed(|| pages.changed(&changed, dirty));
+        let (next, rehashing) = timed(|| pages.changed(&changed, dirty, [0..changed.len() as u64]));
         println!("  hash all {}, hash what changed {}", ms(hashing), ms(rehashing));
-        let (first, second) = (with_memory(&pages)?, with_memory(&next)?);
+        let (first, second) = (with_memory(&pages, &bytes)?, with_memory(&next, &changed)?);
         stores("memory", &MemoryStore::new(), &first, &second)?;
         for (name, compress) in [("directory, raw", false), ("directory, lz4", true)] {
             let directory = tempfile::tempdir_in(std::env::current_dir()?)?;
@@ -79,11 +79,11 @@ fn memory(len: usize, dump: Option<&[u8]>) -> Bytes {
     memory.into()
 }
 
-fn with_memory(pages: &Pages) -> Result<Checkpoint, Box<dyn std::error::Error>> {
+fn with_memory(pages: &Pages, memory: &Bytes) -> Result<Checkpoint, Box<dyn std::error::Error>> {
     let mut chunks = ChunkTable::new();
     let sample = sample::checkpoint();
     let mut state = (*sample.state).clone();
-    let memory = pages.save(&mut chunks);
+    let memory = pages.save(memory, &mut chunks);
     state.processes.truncate(1);
     let LifeState::Running(running) = &mut state.processes[0].life else { return Err("the first process runs".into()) };
     running.memories = vec![memory];

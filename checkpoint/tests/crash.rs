@@ -193,7 +193,7 @@ fn checkpoint(extra: u8) -> Checkpoint {
         chunks.put(id, bytes);
     }
     let memory: Vec<u8> = (0..96 << 10).map(|n: u32| (n >> 14) as u8 * 16 + extra).collect();
-    Pages::new(&memory.into()).save(&mut chunks);
+    Pages::new(&memory).save(&memory.into(), &mut chunks);
     Checkpoint { state: sample.state, chunks: Arc::new(chunks) }
 }
 

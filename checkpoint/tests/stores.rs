@@ -38,14 +38,19 @@ fn memory(pages: usize, seed: u64) -> Vec<u8> {
 }
 
 /// Returns the sample with another memory in its first process.
-fn with_memory(pages: &Pages) -> Checkpoint {
+fn with_memory(memory: impl Into<Bytes>) -> Checkpoint {
+    let memory = memory.into();
+    with_pages(&Pages::new(&memory), &memory)
+}
+
+fn with_pages(pages: &Pages, memory: &Bytes) -> Checkpoint {
     let sample = sample::checkpoint();
     let mut chunks = ChunkTable::new();
     for index in 0..sample.chunks.count() {
         let (id, bytes) = sample.chunks.get(ChunkRef(index)).unwrap();
         stillbox_kernel::chunk::ChunkWriter::put(&mut chunks, id, bytes);
     }
-    let memory = pages.save(&mut chunks);
+    let memory = pages.save(memory, &mut chunks);
     let mut state = (*sample.state).clone();
     let LifeState::Running(running) = &mut state.processes[0].life else { panic!("the first process runs") };
     running.memories = vec![memory];
@@ -69,8 +74,8 @@ fn assert_equal(found: &Checkpoint, expected: &Checkpoint) {
 /// Does with a store what every store can do.
 fn behaves(store: &dyn CheckpointStore) {
     let first = memory(64, 1);
-    let pages = Pages::new(&Bytes::from(first.clone()));
-    let a = with_memory(&pages);
+    let pages = Pages::new(&first);
+    let a = with_pages(&pages, &first.clone().into());
     let stored = store.put(&record("a", 2), &a).unwrap();
     assert!(stored.stored_bytes > 0 && stored.size_bytes == a.content_bytes());
     assert!(matches!(store.put(&record("a", 2), &a), Err(StoreError::Exists { .. })));
@@ -81,8 +86,10 @@ fn behaves(store: &dyn CheckpointStore) {
     let mut second = first.clone();
     second[5 * PAGE_BYTES as usize + 9] ^= 1;
     let changed = 5 * u64::from(PAGE_BYTES) + 9;
-    let pages = pages.changed(&Bytes::from(second.clone()), std::iter::once(changed..changed + 1));
-    let b = with_memory(&pages);
+    let all = 0..second.len() as u64;
+    let pages = pages.changed(&second, std::iter::once(changed..changed + 1), std::iter::once(all));
+    assert_eq!(pages.hashed(), 1);
+    let b = with_pages(&pages, &second.clone().into());
     let stored = store.put(&record("b", 1), &b).unwrap();
     assert!(stored.stored_bytes < stored.size_bytes / 5, "{stored:?}");
     assert_eq!(memory_of(&b).read(&*b.chunks).unwrap(), second);
@@ -120,7 +127,7 @@ fn stores_keep_what_they_are_given() {
 #[test]
 fn a_store_is_there_after_the_process_and_shared_with_others() {
     let directory = tempfile::tempdir().unwrap();
-    let checkpoint = with_memory(&Pages::new(&memory(32, 1).into()));
+    let checkpoint = with_memory(memory(32, 1));
     let first = DirectoryStore::open(directory.path(), RAW).unwrap();
     let second = DirectoryStore::open(directory.path(), COMPRESSED).unwrap();
     first.put(&record("a", 1), &checkpoint).unwrap();
@@ -143,10 +150,10 @@ fn a_store_is_there_after_the_process_and_shared_with_others() {
 fn packs_of_which_little_is_needed_are_written_anew() {
     let directory = tempfile::tempdir().unwrap();
     let store = DirectoryStore::open(directory.path(), RAW).unwrap();
-    let large = with_memory(&Pages::new(&memory(256, 1).into()));
+    let large = with_memory(memory(256, 1));
     let mut few = memory(256, 1);
     few.truncate(16 * PAGE_BYTES as usize);
-    let small = with_memory(&Pages::new(&few.into()));
+    let small = with_memory(few);
     store.put(&record("large", 1), &large).unwrap();
     store.put(&record("small", 2), &small).unwrap();
     store.delete("large").unwrap();
@@ -176,7 +183,7 @@ fn memories_are_written_into_files_and_found_in_them() {
     let directory = tempfile::tempdir().unwrap();
     let store = DirectoryStore::open(directory.path(), RAW).unwrap();
     let expected = memory(64, 3);
-    let checkpoint = with_memory(&Pages::new(&expected.clone().into()));
+    let checkpoint = with_memory(expected.clone());
     store.put(&record("a", 1), &checkpoint).unwrap();
     let found = store.get("a").unwrap();
     let memory = memory_of(&found);
@@ -205,7 +212,7 @@ fn memories_are_written_into_files_and_found_in_them() {
 fn a_damaged_snapshot_is_an_error_and_harms_no_other() {
     let directory = tempfile::tempdir().unwrap();
     let store = DirectoryStore::open(directory.path(), RAW).unwrap();
-    let checkpoint = with_memory(&Pages::new(&memory(16, 1).into()));
+    let checkpoint = with_memory(memory(16, 1));
     store.put(&record("good", 1), &checkpoint).unwrap();
     store.put(&record("bad", 2), &checkpoint).unwrap();
     let path = directory.path().join("snapshots/bad.snap");
@@ -237,7 +244,7 @@ fn a_store_of_another_version_is_refused() {
 fn one_file_carries_a_checkpoint_from_store_to_store() {
     let here = tempfile::tempdir().unwrap();
     let store = DirectoryStore::open(here.path(), COMPRESSED).unwrap();
-    let checkpoint = with_memory(&Pages::new(&memory(64, 1).into()));
+    let checkpoint = with_memory(memory(64, 1));
     let stored = store.put(&record("a", 1), &checkpoint).unwrap();
     let mut file = Vec::new();
     format::export(&stored, &store.get("a").unwrap(), &mut file).unwrap();
@@ -253,9 +260,9 @@ fn one_file_carries_a_checkpoint_from_store_to_store() {
 /// Stores and frees in a directory that other processes do the same in.
 fn work_in(directory: &std::path::Path, worker: u64) {
     let store = DirectoryStore::open(directory, RAW).unwrap();
-    let shared = with_memory(&Pages::new(&memory(16, 99).into()));
+    let shared = with_memory(memory(16, 99));
     for round in 0..6 {
-        let own = with_memory(&Pages::new(&memory(24, worker * 100 + round).into()));
+        let own = with_memory(memory(24, worker * 100 + round));
         let (a, b) = (format!("own-{worker}-{round}"), format!("shared-{worker}-{round}"));
         store.put(&record(&a, round), &own).unwrap();
         store.put(&record(&b, round), &shared).unwrap();

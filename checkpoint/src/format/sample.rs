@@ -196,7 +196,7 @@ fn running(pid: u32, parent: u32, chunks: &mut ChunkTable) -> ProcessState {
             ],
         }],
         blocked_for_ns: Some(1_000_000),
-        memories: vec![Pages::new(&memory.into()).save(chunks)],
+        memories: vec![Pages::new(&memory).save(&memory.into(), chunks)],
         globals: vec![
             ValueState::I32(65_536),
             ValueState::I64(1 << 40),

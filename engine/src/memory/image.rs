@@ -11,7 +11,10 @@ use std::sync::{Arc, OnceLock};
 use rustix::fs::{MemfdFlags, SealFlags, SeekFrom};
 use rustix::mm::{MapFlags, ProtFlags};
 
+use stillbox_checkpoint::pages::Pages;
+
 use super::dirty;
+use super::hashed::Hashed;
 use super::layers::{self, Layer, Part};
 
 /// The unit that memories are mapped in, in bytes. No supported system has larger pages than a page of wasm.
@@ -25,6 +28,7 @@ pub(crate) struct Image {
     bytes: View,
     /// The same in one part, once that was needed.
     flat: OnceLock<Arc<Image>>,
+    hashed: Arc<Hashed>,
 }
 
 /// Makes a file of `len` bytes, of which `write` writes some, and seals it.
@@ -139,14 +143,35 @@ impl Image {
     ///
     /// Whatever the system or `write` says.
     pub(crate) fn new(len: usize, write: impl FnOnce(&File) -> io::Result<()>) -> io::Result<Arc<Self>> {
-        let len = len.checked_next_multiple_of(PAGE_BYTES).ok_or(io::ErrorKind::OutOfMemory)?;
-        let layer = layer(len, write)?;
-        Self::of_parts(if len == 0 { Vec::new() } else { vec![Part { range: 0..len, layer }] }, len)
+        Self::of_one_part(len, Arc::default(), write)
     }
 
-    fn of_parts(parts: Vec<Part>, len: usize) -> io::Result<Arc<Self>> {
+    /// Returns the image of a memory that was stored and has these pages, which `write` writes into an empty file.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub(crate) fn of_stored(pages: Pages, write: impl FnOnce(&File) -> io::Result<()>) -> io::Result<Arc<Self>> {
+        let len = usize::try_from(pages.bytes()).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        let image = Self::new(len, write)?;
+        // The image may end later, with zeros.
+        image.hashed.know(pages.changed(image.bytes(), [], []));
+        Ok(image)
+    }
+
+    fn of_one_part(
+        len: usize,
+        hashed: Arc<Hashed>,
+        write: impl FnOnce(&File) -> io::Result<()>,
+    ) -> io::Result<Arc<Self>> {
+        let len = len.checked_next_multiple_of(PAGE_BYTES).ok_or(io::ErrorKind::OutOfMemory)?;
+        let layer = layer(len, write)?;
+        Self::of_parts(if len == 0 { Vec::new() } else { vec![Part { range: 0..len, layer }] }, len, hashed)
+    }
+
+    fn of_parts(parts: Vec<Part>, len: usize, hashed: Arc<Hashed>) -> io::Result<Arc<Self>> {
         let bytes = View::new(&parts, len)?;
-        Ok(Arc::new(Self { parts, bytes, flat: OnceLock::new() }))
+        Ok(Arc::new(Self { parts, bytes, flat: OnceLock::new(), hashed }))
     }
 
     /// Returns the image of a memory with these contents at these offsets, and zeros elsewhere.
@@ -178,7 +203,7 @@ impl Image {
         }
         let end = written.last().map_or(0, |run| run.end).max(shared.len());
         match layers::joined(&shared.parts, &written, end) {
-            Some(shown) => shared.overlaid(memory, &shown, end),
+            Some(shown) => shared.overlaid(memory, &shown, end, shared.hashed.changed(&written)),
             None => Self::of_all(memory, base, &written),
         }
     }
@@ -187,7 +212,8 @@ impl Image {
     fn of_all(memory: &[u8], base: Option<&Arc<Self>>, written: &[Range<usize>]) -> io::Result<Arc<Self>> {
         let based = base.map_or(0, |base| base.len().min(memory.len()));
         let end = written.last().map_or(0, |run| run.end).max(based);
-        Self::new(end, |file| {
+        let hashed = base.map_or_else(Arc::default, |base| base.hashed.changed(written));
+        Self::of_one_part(end, hashed, |file| {
             if let Some(base) = base {
                 base.copy_to(file, based)?;
             }
@@ -196,7 +222,13 @@ impl Image {
     }
 
     /// Returns this image with what a memory holds in these ranges over it.
-    fn overlaid(&self, memory: &[u8], shown: &[Range<usize>], end: usize) -> io::Result<Arc<Self>> {
+    fn overlaid(
+        &self,
+        memory: &[u8],
+        shown: &[Range<usize>],
+        end: usize,
+        hashed: Arc<Hashed>,
+    ) -> io::Result<Arc<Self>> {
         let (based, len) = (self.len(), end.next_multiple_of(PAGE_BYTES));
         let layer = layer(len, |file| shown.iter().try_for_each(|run| write_run(file, memory, run.clone(), 0)))?;
         // Beyond this image there is nothing to be shared.
@@ -206,7 +238,7 @@ impl Image {
             Some(last) if last.end >= based => last.end = len,
             _ => ranges.push(based..len),
         }
-        Self::of_parts(layers::overlaid(&self.parts, &ranges, &layer), len)
+        Self::of_parts(layers::overlaid(&self.parts, &ranges, &layer), len, hashed)
     }
 
     /// Returns the same image in one part.
@@ -218,7 +250,7 @@ impl Image {
         if let Some(flat) = self.flat.get() {
             return Ok(flat.clone());
         }
-        let flat = Self::new(self.len(), |file| self.copy_to(file, self.len()))?;
+        let flat = Self::of_one_part(self.len(), self.hashed.clone(), |file| self.copy_to(file, self.len()))?;
         Ok(self.flat.get_or_init(|| flat).clone())
     }
 
@@ -234,6 +266,12 @@ impl Image {
     /// Returns the parts of the image, in bytes, outside of which there is nothing but zeros. Reading those would take memory.
     pub(crate) fn data(&self) -> Vec<Range<u64>> {
         self.parts.iter().flat_map(Part::data).collect()
+    }
+
+    /// Returns the image's pages, of which those are hashed that weren't before: here, in an image that this one was made of,
+    /// or when it was stored. This takes long for a large image, the first time.
+    pub(crate) fn pages(&self) -> &Pages {
+        self.hashed.pages(self.bytes(), self.data())
     }
 
     /// Returns the files that memories map.

@@ -13,6 +13,7 @@
 //! instantiates says beforehand which images come next ([`with_images`]).
 
 mod dirty;
+mod hashed;
 mod image;
 mod layers;
 mod pool;

@@ -1,5 +1,9 @@
 //! What a memory shows at first, and that nothing of it is left.
 
+use std::os::unix::fs::FileExt as _;
+
+use stillbox_checkpoint::pages::Pages;
+
 use super::image::PAGE_BYTES;
 use super::*;
 
@@ -162,4 +166,58 @@ fn nothing_is_left_of_a_memory_that_was_saved() {
     pool.give_back(slot, 4 * PAGE_BYTES);
     let mut again = pool.take(None, 4 * PAGE_BYTES, RESERVED).unwrap();
     assert!(bytes(&mut again).iter().all(|&byte| byte == 0));
+}
+
+#[test]
+fn only_what_was_written_is_hashed_again() {
+    /// How long a page of a checkpoint is.
+    const STORED: usize = stillbox_checkpoint::pages::PAGE_BYTES as usize;
+    let pool = Pool::default();
+    let mut slot = pool.take(None, 64 * PAGE_BYTES, RESERVED).unwrap();
+    bytes(&mut slot)[..60 * PAGE_BYTES]
+        .iter_mut()
+        .zip(0_usize..)
+        .for_each(|(byte, at)| *byte = (at / STORED) as u8 | 1);
+    let mut last = saved(&mut slot, None);
+    assert_eq!(last.pages().hashed(), 240);
+    let mut next = |written: &[usize], base: &Arc<Image>| {
+        written.iter().for_each(|at| bytes(&mut slot)[*at] ^= 0x55);
+        saved(&mut slot, Some(base))
+    };
+    // In one page, in two neighbours, in what was zero, and at the end.
+    for (written, hashed) in
+        [(&[7][..], 1), (&[40 * STORED - 1, 40 * STORED], 2), (&[62 * PAGE_BYTES, 64 * PAGE_BYTES - 1], 2)]
+    {
+        last = next(written, &last);
+        assert_eq!(last.pages().hashed(), hashed, "{written:?}");
+        assert!(*last.pages() == Pages::new(last.bytes()), "{written:?}");
+    }
+    // Of these two nobody asks, as of copies.
+    for at in [3 * STORED, 100 * STORED] {
+        last = next(&[at], &last);
+    }
+    last = next(&[200 * STORED], &last);
+    assert_eq!(last.pages().hashed(), 3);
+    assert_eq!(last.flat().unwrap().pages().hashed(), 3, "it is the same");
+    // All is written, so nothing is shared.
+    let all: Vec<_> = (0..64 * PAGE_BYTES).step_by(4096).collect();
+    last = next(&all, &last);
+    assert_eq!(last.pages().hashed(), 256);
+    assert!(*last.pages() == Pages::new(last.bytes()));
+}
+
+#[test]
+fn what_was_stored_is_not_hashed_again() {
+    let pool = Pool::default();
+    let held = vec![5; PAGE_BYTES + 16384];
+    let stored = Image::of_stored(Pages::new(&held), |file| file.write_all_at(&held, 0)).unwrap();
+    assert_eq!(stored.pages().hashed(), 0);
+    assert!(*stored.pages() == Pages::new(stored.bytes()));
+    let mut slot = pool.take(Some(&stored), 4 * PAGE_BYTES, RESERVED).unwrap();
+    for at in [16384, 3 * PAGE_BYTES] {
+        bytes(&mut slot)[at] = 1;
+    }
+    let next = saved(&mut slot, Some(&stored));
+    assert_eq!(next.pages().hashed(), 2);
+    assert!(*next.pages() == Pages::new(next.bytes()));
 }

@@ -14,7 +14,6 @@ use bytes::Bytes;
 use stillbox_api::{Limits, RestoreError};
 use stillbox_capture::host::compile_continuations;
 use stillbox_checkpoint::output::persist::JobState;
-use stillbox_checkpoint::pages::Pages;
 use stillbox_checkpoint::process::persist::{LifeState, ProcessState, RunningState};
 use stillbox_checkpoint::sandbox::persist::SandboxState;
 use stillbox_checkpoint::{Checkpoint, ChunkTable, Chunks, State, StateError};
@@ -162,7 +161,7 @@ fn save_contents(running: &mut RunningState, contents: &Contents, chunks: &mut C
     for (state, memory) in running.memories.iter_mut().zip(&contents.memories) {
         let held = Bytes::from_owner(Shared(memory.image.clone()));
         let bytes = state.bytes;
-        *state = Pages::within(&held, memory.image.data()).save(chunks);
+        *state = memory.image.pages().save(&held, chunks);
         // Zeros follow.
         state.bytes = bytes;
     }
@@ -192,9 +191,9 @@ fn load_contents(
     let program = programs.of_digest(digest, read)?.map_err(damaged)?;
     let mut memories = Vec::new();
     for state in &mut running.memories {
-        let held: u64 = state.runs.iter().map(|run| u64::from(run.pages)).sum();
-        let len = held * u64::from(stillbox_checkpoint::pages::PAGE_BYTES);
-        let image = Image::new(len as usize, |file| state.write_to(chunks, file, 0));
+        let missing = || RestoreError::Damaged { reason: "a page of a memory is missing".into() };
+        let pages = state.pages(chunks).ok_or_else(missing)?;
+        let image = Image::of_stored(pages, |file| state.write_to(chunks, file, 0));
         memories.push(MemoryStill {
             bytes: state.bytes,
             image: image.map_err(|error| RestoreError::Engine(error.into()))?,

@@ -318,6 +318,43 @@ fn another_engine_goes_on_with_what_one_has_left() {
 }
 
 #[test]
+fn what_is_stored_again_and_again_stays_whole() {
+    test(async {
+        let dir = tempfile::tempdir().unwrap();
+        let own = || {
+            let cache = stillbox_tests::output_dir().join("cache");
+            Engine::builder().cache_dir(cache).snapshot_dir(dir.path()).build().unwrap()
+        };
+        let (other, engine) = (engine(), own());
+        let mut here = engine.create(SandboxSpec::default()).await.unwrap();
+        let process = here.start_process(Command::shell(COMPUTE)).await.unwrap();
+        for round in 0..12 {
+            a_moment(10).await;
+            if round % 3 == 1 {
+                // A copy shares what was saved, and is not stored.
+                here.copy(1).await.unwrap().remove(0).terminate().await.unwrap();
+            }
+            let snapshot = here.checkpoint(SnapshotKind::Memory).await.unwrap();
+            // Whoever takes in a file compares all that is in it with what it is said to be.
+            let mut file = Vec::new();
+            engine.export_snapshot(&snapshot.id, &mut file).unwrap();
+            let taken_in = other.import_snapshot(&file.into()).unwrap();
+            if round % 3 == 2 {
+                here.terminate().await.unwrap();
+                here = engine.create(SandboxSpec::default().snapshot_id(&snapshot.id)).await.unwrap();
+            }
+            if round == 11 {
+                let again = other.create(SandboxSpec::default().snapshot_id(&taken_in.id)).await.unwrap();
+                assert_eq!(output_of(&*again, &process).await, COMPUTED);
+                again.terminate().await.unwrap();
+            }
+            other.delete_snapshot(&taken_in.id).await.unwrap();
+        }
+        assert_eq!(output_of(&*here, &process).await, COMPUTED);
+    });
+}
+
+#[test]
 fn a_managed_process_is_still_managed() {
     test(async {
         let sandbox = engine().create(SandboxSpec::default()).await.unwrap();

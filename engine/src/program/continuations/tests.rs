@@ -21,7 +21,7 @@ fn program() -> Arc<[u8]> {
 }
 
 fn engine() -> Engine {
-    Engine::new(&crate::config::wasmtime_config(Arc::default(), crate::config::Code::Native).unwrap()).unwrap()
+    Engine::new(&config::wasmtime_config(Arc::default(), Code::Native).unwrap()).unwrap()
 }
 
 /// Returns the continuations of a program, as an engine has them that keeps what it compiles in `dir`.
