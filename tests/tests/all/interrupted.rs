@@ -84,7 +84,8 @@ fn check(file: &str, content: &str, command: impl Fn() -> Command, expected: &st
             runs += 1;
         }
         println!("{runs} runs were interrupted {interruptions} times in {:?}", begun.elapsed());
-        assert!(interruptions > 10 * runs, "{interruptions} interruptions in {runs} runs");
+        // How many there are in one run depends on how fast the machine is; how many there are in all hardly does.
+        assert!(interruptions > 20, "{interruptions} interruptions in {runs} runs");
         moved(&*sandbox, other_engine(), &command(), expected).await;
     });
     // What a suspended program went on by was kept.
