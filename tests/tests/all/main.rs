@@ -59,5 +59,11 @@ mod python;
 /// Interpreters that are stopped and continued at any moment.
 mod interrupted;
 
+/// What is run by the tests below.
+mod works;
+
+/// Hosts that are killed, again and again, while programs run in their sandboxes.
+mod host_killed;
+
 /// Every file of this directory is named above.
 mod contents;
