@@ -61,10 +61,11 @@ impl Plain {
     fn link(module: Module) -> wasmtime::Result<Self> {
         let mut linker = Linker::new(module.engine());
         p1::add_to_linker_sync(&mut linker, |wasi| wasi)?;
+        let mut store = Store::new(module.engine(), WasiCtxBuilder::new().build_p1());
         for import in module.imports() {
-            let known = import.module() == "wasi_snapshot_preview1";
+            let known = linker.get_by_import(&mut store, &import).is_some();
             if let (false, ExternType::Func(function)) = (known, import.ty()) {
-                // Programs of ours ask for their working directory when they start, and do without.
+                // Programs of ours ask for their working directory when they start, others name sockets, and do without.
                 linker.func_new(import.module(), import.name(), function, |_, _, results| {
                     results.fill(Val::I32(NOSYS));
                     Ok(())

@@ -50,7 +50,7 @@ impl Engines {
 
     /// Returns the engine that goes on after so many moves, which begin in the native one.
     fn after(&self, moves: usize) -> &Engine {
-        if moves % 2 == 0 { &self.native } else { &self.interpreting }
+        if moves.is_multiple_of(2) { &self.native } else { &self.interpreting }
     }
 
     /// Has another engine go on with a sandbox.
