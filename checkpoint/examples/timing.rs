@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut changed = bytes.to_vec();
         dirty.iter().for_each(|range| changed[range.start as usize] ^= 0x55);
         let changed = Bytes::from(changed);
-        let (next, rehashing) = timed(|| pages.changed(&changed, dirty, [0..changed.len() as u64]));
+        let (next, rehashing) = timed(|| pages.changed(&changed, dirty, std::iter::once(0..changed.len() as u64)));
         println!("  hash all {}, hash what changed {}", ms(hashing), ms(rehashing));
         let (first, second) = (with_memory(&pages, &bytes)?, with_memory(&next, &changed)?);
         stores("memory", &MemoryStore::new(), &first, &second)?;

@@ -281,6 +281,10 @@ mod tests {
         (page * PAGE) as u64
     }
 
+    fn all(memory: &[u8]) -> std::iter::Once<Range<u64>> {
+        std::iter::once(0..memory.len() as u64)
+    }
+
     #[test]
     fn only_what_changed_is_hashed() {
         let mut memory = memory(64);
@@ -292,13 +296,13 @@ mod tests {
         }
         memory[20 * PAGE..21 * PAGE].fill(0);
         let changed = [at(3) + 100..at(3) + 101, at(10) - 1..at(10) + 1, at(20)..at(21)];
-        let next = first.changed(&memory, changed, [0..at(64)]);
+        let next = first.changed(&memory, changed, all(&memory));
         assert_eq!(next.hashed(), 3);
         assert_eq!(next, Pages::new(&memory));
         // Nothing has changed, and then it has grown.
-        assert_eq!(next.changed(&memory, [], [0..at(64)]).hashed(), 0);
+        assert_eq!(next.changed(&memory, [], all(&memory)).hashed(), 0);
         memory.resize(66 * PAGE, 5);
-        let grown = next.changed(&memory, [], [0..at(66)]);
+        let grown = next.changed(&memory, [], all(&memory));
         assert_eq!((grown.hashed(), grown), (2, Pages::new(&memory)));
     }
 
