@@ -9,7 +9,7 @@ use crate::guests::Guests;
 use crate::tidy::Tidy;
 use crate::{repository, shell};
 
-/// Run every check: format, lints, invariants, prebuilt guests, tests, documentation, dependencies
+/// Run every check: format, lints, invariants, prebuilt guests, tests, the tour, documentation, dependencies
 #[derive(clap::Args)]
 pub struct Ci {}
 
@@ -23,6 +23,7 @@ impl Ci {
         step("prebuilt guests", || Guests::check().run())?;
         step("lints", || shell::run(cargo().args(["clippy", "--all-targets", "--", "-D", "warnings"])))?;
         step("tests", || shell::run(cargo().arg("test")))?;
+        step("the tour", || shell::run(cargo().args(["run", "--example", "tour"])))?;
         step("documentation", || shell::run(cargo().args(["doc", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings")))?;
         step("dependencies", dependencies)
     }
